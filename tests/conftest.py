@@ -1,0 +1,22 @@
+"""Owns what every test gets: one Hypothesis profile, and a home and a lab of its own."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Derandomized, so a red test is red for everyone; no deadline, as CI machines stall.
+settings.register_profile("workbench", derandomize=True, deadline=None, max_examples=60, print_blob=True)
+settings.load_profile("workbench")
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test reads or writes the user's files: home, data directory and lab database are temporary."""
+    home = tmp_path_factory.mktemp("home")
+    for variable in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable in ("HOME", "USERPROFILE", "LOCALAPPDATA", "APPDATA"):
+        monkeypatch.setenv(variable, str(home))
+    monkeypatch.setenv("DSE_DB", str(home / "lab.db"))
+    return home
