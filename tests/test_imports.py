@@ -3,33 +3,39 @@
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import workbench
 
+CHECKOUT = Path(__file__).resolve().parents[1]
 
-def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+
+def python(code: str, cwd: Path, *first_on_path: Path) -> subprocess.CompletedProcess[str]:
+    """A fresh interpreter that finds the checkout, after the given folders."""
+    path = os.pathsep.join(map(str, (*first_on_path, CHECKOUT)))
     return subprocess.run(
         [sys.executable, "-c", code],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, **environment},
     )
 
 
-def test_importing_the_command_line_loads_no_heavy_library():
+def test_importing_the_command_line_loads_no_heavy_library(tmp_path: Path):
     heavy = {"torch", "textual", "sklearn", "sqlmodel"}
-    done = python(f"import sys, workbench.cli; print(*sorted({heavy!r} & sys.modules.keys()))")
+    done = python(f"import sys, workbench.cli; print(*sorted({heavy!r} & sys.modules.keys()))", tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
 
 
 def test_the_version_is_the_one_in_pyproject():
-    pyproject = Path(workbench.__file__).parents[1] / "pyproject.toml"
-    assert f'version = "{workbench.__version__}"' in pyproject.read_text(encoding="utf-8")
+    pyproject = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert workbench.__version__ == pyproject["project"]["version"]
 
 
 @pytest.mark.parametrize("name", ["store", "models"])
@@ -38,7 +44,7 @@ def test_a_foreign_package_first_on_the_path_is_refused_by_its_location(name: st
     foreign = tmp_path / name / "__init__.py" if form == "package" else tmp_path / f"{name}.py"
     foreign.parent.mkdir(exist_ok=True)
     foreign.touch()
-    done = python("import workbench", PYTHONPATH=str(tmp_path))
+    done = python("import workbench", tmp_path, tmp_path)
     assert done.returncode != 0
     last_line = done.stderr.strip().splitlines()[-1]
     assert "ForeignPackageError" in last_line
@@ -48,5 +54,5 @@ def test_a_foreign_package_first_on_the_path_is_refused_by_its_location(name: st
 
 def test_an_unrelated_folder_of_that_name_without_code_is_harmless(tmp_path: Path):
     (tmp_path / "models").mkdir()
-    done = python("import workbench", PYTHONPATH=str(tmp_path))
+    done = python("import workbench", tmp_path, tmp_path)
     assert done.returncode == 0, done.stderr
