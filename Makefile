@@ -55,7 +55,7 @@ format: $(STAMP)
 
 pytest: $(STAMP)
 	@echo '==> pytest'
-	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal $(ARGS)
 
 bench: $(STAMP)
 	@echo 'Each prints the figures it stands for; run one with $(BIN)/python benchmarks/NAME.py'

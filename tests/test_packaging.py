@@ -13,6 +13,9 @@ from zipfile import ZipFile
 
 import pytest
 
+from workbench.errors import UserError
+from workbench.problem import datafiles
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 SHIPPED = ["pyproject.toml", "README.md", "workbench", "store", "models", "data"]
 
@@ -100,3 +103,11 @@ def test_the_installed_command_lists_the_bundled_architectures(
     for name in bundled:
         assert name in table
         assert f'"{name}"' in listed
+
+
+def test_an_installation_without_its_data_says_where_it_looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(datafiles, "PACKAGE", tmp_path / "workbench")
+    with pytest.raises(UserError) as refused:
+        datafiles.data_dir()
+    assert str(tmp_path / "data") in str(refused.value)
+    assert str(tmp_path / "workbench" / "data") in str(refused.value)
