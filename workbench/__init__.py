@@ -16,11 +16,11 @@ class ForeignPackageError(ImportError):
 def _refuse_foreign(name: str, root: Path) -> None:
     spec = find_spec(name)
     own = root / name
-    places = [] if spec is None else [Path(place).resolve() for place in spec.submodule_search_locations or ()]
+    places = set() if spec is None else {Path(place).resolve() for place in spec.submodule_search_locations or ()}
     if spec is not None and not places:  # a single-file module has no search locations
-        places = [Path(spec.origin or "<built-in>")]
-    if places != [own]:
-        found = ", ".join(map(str, places)) or "nothing"
+        places = {Path(spec.origin or "<built-in>")}
+    if places != {own}:
+        found = ", ".join(sorted(map(str, places))) or "nothing"
         raise ForeignPackageError(
             f"dse-workbench needs its own package '{name}' at {own}, but Python finds {found}. "
             f"Another package or folder named '{name}' comes first on the path: remove or rename it, "
