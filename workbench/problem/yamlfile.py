@@ -1,0 +1,130 @@
+"""YAML files read into validated models; an error names the file, the key, the value and what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from workbench.errors import UserError, nearest
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """A safe loader that refuses a key given twice, which YAML itself lets the last one win silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Hashable] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, Hashable) and key in seen:
+                raise yaml.MarkedYAMLError(problem=f"the key {key!r} is given twice", problem_mark=key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def read_yaml(path: Path) -> Any:
+    """The document in a YAML file.
+
+    Raises:
+        UserError: the file is missing, unreadable, not text or not YAML (with line and column).
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file.") from None
+    except IsADirectoryError:
+        raise UserError(f"{path}: this is a folder, not a YAML file.") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: this is not a text file in UTF-8.") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}.") from None
+    try:
+        return yaml.load(text, Loader=_StrictLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise UserError(f"{path}: {place}this is not valid YAML: {error.problem or error.context}.") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: this is not valid YAML: {' '.join(str(error).split())}.") from None
+
+
+def read_model(path: Path, model: type[M]) -> M:
+    """A YAML file read through a model.
+
+    Raises:
+        UserError: as `read_yaml`, or the content does not suit the model; one line for the first fault found.
+    """
+    content = read_yaml(path)
+    if not isinstance(content, Mapping):
+        raise UserError(f"{path}: expected keys and values at the top level, got {type(content).__name__}.")
+    return build_model(content, model, str(path))
+
+
+def build_model(content: Mapping[str, Any], model: type[M], where: str) -> M:
+    """A model made from parsed content; `where` opens the error line."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"{where}: {_describe(error, model)}") from None
+
+
+def _describe(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first fault as one line: key, what is wrong, the value, what is allowed."""
+    faults = error.errors()
+    unknown = [f for f in faults if f["type"] == "extra_forbidden"]
+    fault = unknown[0] if unknown else faults[0]
+    loc = [part for part in fault["loc"] if not (isinstance(part, str) and part.startswith("function-"))]
+    key = _key(loc)
+    if fault["type"] == "extra_forbidden":
+        known = _known_keys(model, loc[:-1])
+        near = nearest(str(loc[-1]), known)
+        hint = f" Did you mean {near!r}?" if near else ""
+        return f"unknown key {key!r}.{hint} Known here: {', '.join(known)}."
+    if fault["type"] == "missing":
+        return f"the key {key!r} is missing."
+    message = fault["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    if isinstance(fault["input"], BaseModel | Mapping) or not key:
+        return f"{key + ': ' if key else ''}{message}."
+    return f"{key}: {message}, got {_short(fault['input'])}."
+
+
+def _key(loc: list[int | str]) -> str:
+    text = ""
+    for part in loc:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _known_keys(model: type[BaseModel], loc: list[int | str]) -> list[str]:
+    """The keys a model allows at a place in its content, found by walking the field types."""
+    kinds: list[Any] = [model]
+    for part in loc:
+        found: list[Any] = []
+        for kind in kinds:
+            if isinstance(kind, type) and issubclass(kind, BaseModel) and part in kind.model_fields:
+                found.append(kind.model_fields[str(part)].annotation)
+            else:
+                found.extend(get_args(kind)[-1:] if isinstance(part, str) else get_args(kind)[:1])
+        kinds = [leaf for kind in found for leaf in _alternatives(kind)] or kinds
+    models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
+
+
+def _alternatives(kind: Any) -> list[Any]:
+    if get_origin(kind) is Annotated:
+        return _alternatives(get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType):
+        return [leaf for arg in get_args(kind) for leaf in _alternatives(arg)]
+    return [kind]
