@@ -48,6 +48,8 @@ def test_inputs_are_the_real_pixels_that_some_output_reads(
     rows = {stride * i + dilation * j - top for i in range(outputs) for j in range(kernel)}
     zeros = {row for row in rows if not 0 <= row < size}
     last = (outputs - 1) * stride + span - 1 - top
+    if rows == zeros:
+        return  # outputs made of padding alone: refused
     if zeros != set(range(-top, 0)) | set(range(size, last + 1)):
         return  # the stride jumps over padding: the documented exception
     layer = Layer.conv(
@@ -61,10 +63,9 @@ def test_inputs_are_the_real_pixels_that_some_output_reads(
         padding=(top, bottom, 0, 0),
     )
     assert layer.size("OY") == outputs
-    assert layer.input_extent_max == (max(1, len(rows - zeros)), 1)
+    assert layer.input_extent_max == (len(rows - zeros), 1)
     assert layer.elements("I") == 2 * layer.input_extent_max[0]
-    if rows - zeros:
-        assert layer.input_size[0] == min(size, last + 1)
+    assert layer.input_size[0] == min(size, last + 1)
 
 
 @given(
@@ -140,7 +141,8 @@ def test_layers_with_equal_shapes_have_equal_keys_whatever_their_names() -> None
 def test_a_layer_read_back_from_its_canonical_content_is_the_layer(
     dims: tuple[int, ...], stride: tuple[int, int], padding: tuple[int, int, int, int]
 ) -> None:
-    layer = Layer("l", "conv", dims, stride=stride, padding=padding, partial_bits=24)
+    wide = (*dims[:6], dims[6] + 6, dims[7] + 6)
+    layer = Layer("l", "conv", wide, stride=stride, padding=padding, partial_bits=24)
     assert Layer.from_canonical(layer.canonical()) == layer
 
 

@@ -101,6 +101,11 @@ class Layer:
                     f"Layer {self.name!r}: a gemm has OY = FY = FX = 1 and no stride, dilation or padding, "
                     f"got {loops or 'stride, dilation or padding'}."
                 )
+        if min(self._span("y") - sum(self.padding[:2]), self._span("x") - sum(self.padding[2:])) < 1:
+            raise UserError(
+                f"Layer {self.name!r}: padding {list(self.padding)} leaves no input of the {self._span('y')} x "
+                f"{self._span('x')} that the outputs span."
+            )
 
     @classmethod
     def conv(
@@ -185,10 +190,11 @@ class Layer:
         columns: int,
         *,
         groups: int = 1,
+        batch: int = 1,
         bits: Bits = BITS,
     ) -> Layer:
-        """`groups` equal products of (rows x reduction) activations by a (reduction x columns) matrix."""
-        dims = (1, groups, columns, reduction, 1, rows, 1, 1)
+        """Products of (rows x reduction) activations by (reduction x columns) matrices: one matrix for each group."""
+        dims = (batch, groups, columns, reduction, 1, rows, 1, 1)
         return cls(
             name,
             "gemm",
@@ -203,6 +209,11 @@ class Layer:
         """The number of iterations of one loop, by its name in `LOOP_DIMS`."""
         return self.dims[LOOP_DIMS.index(dim)]
 
+    def _span(self, axis: Literal["y", "x"]) -> int:
+        """Rows (or columns) from the first that some output reads to the last, padding included."""
+        i, out, kernel = (0, "OY", "FY") if axis == "y" else (1, "OX", "FX")
+        return (self.size(out) - 1) * self.stride[i] + (self.size(kernel) - 1) * self.dilation[i] + 1
+
     @property
     def macs(self) -> int:
         """Multiply-accumulates, those with a zero of the padding included, as every published count has them."""
@@ -211,10 +222,8 @@ class Layer:
     @property
     def input_size(self) -> tuple[int, int]:
         """Rows and columns of the real input from the first that is read to the last, those skipped included."""
-        span_y = (self.size("OY") - 1) * self.stride[0] + (self.size("FY") - 1) * self.dilation[0] + 1
-        span_x = (self.size("OX") - 1) * self.stride[1] + (self.size("FX") - 1) * self.dilation[1] + 1
         top, bottom, left, right = self.padding
-        return max(1, span_y - top - bottom), max(1, span_x - left - right)
+        return self._span("y") - top - bottom, self._span("x") - left - right
 
     @property
     def input_extent_max(self) -> tuple[int, int]:
@@ -321,9 +330,5 @@ def _axis(
     assert outputs is not None
     span = (outputs - 1) * stride + (kernel - 1) * dilation + 1
     if size is None:
-        if span - sum(padding) < 1:
-            raise UserError(
-                f"Layer {name!r}: along {axis} padding {padding[0]} + {padding[1]} leaves no input of the {span} read."
-            )
         return outputs, padding
     return outputs, (padding[0], min(padding[1], max(0, span - padding[0] - size)))
