@@ -7,6 +7,7 @@ it may be on the front, its later copies are not. Every result depends on the po
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import Self
@@ -256,7 +257,7 @@ def _volume(points: Floats) -> float:
         return -float(points[0, 0])
     if objectives == 2:
         heights = np.diff(points[:, 1], prepend=0.0)  # y falls along x: each strip reaches from its y to the one before
-        return float(np.dot(points[:, 0], heights))
+        return math.fsum((points[:, 0] * heights).tolist())  # a BLAS dot may round differently from call to call
     if objectives == 3:
         return _volume_3(points)
     return _volume_any(points)

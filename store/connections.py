@@ -1,0 +1,93 @@
+"""How a process talks to the lab database: one connection that writes, another that can only read.
+
+SQLAlchemy leaves it to the driver when a transaction begins, which loses updates. Here every transaction begins by
+our order: BEGIN IMMEDIATE for the writer, who so waits his turn before he reads; BEGIN for the reader, who sees one
+state of the database however much is written meanwhile.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import QueuePool
+
+from store.errors import LockedLabError, explain
+
+_COMMON: Final = (
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA trusted_schema = OFF",  # a lab may come from a stranger
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA cache_size = -65536",  # KiB
+)
+_WRITER: Final = (
+    "PRAGMA synchronous = FULL",  # NORMAL loses acknowledged steps in a power cut
+    "PRAGMA wal_autocheckpoint = 4000",  # pages
+    "PRAGMA journal_size_limit = 67108864",
+)
+_READER: Final = ("PRAGMA query_only = ON",)
+
+
+def connect(path: Path, mode: str, busy_seconds: float) -> sqlite3.Connection:
+    """A driver connection. `mode` is rwc, rw or ro, as in SQLite's URIs, or "immutable": ro, and nobody can write."""
+    query = "mode=ro&immutable=1" if mode == "immutable" else f"mode={mode}"
+    uri = f"{path.absolute().as_uri()}?{query}"
+    return sqlite3.connect(uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+
+
+def writer(path: Path, busy_seconds: float) -> Engine:
+    return _engine(path, "rw", busy_seconds, (*_COMMON, *_WRITER), "BEGIN IMMEDIATE")
+
+
+def migrator(path: Path, busy_seconds: float) -> Engine:
+    """A writer for migrations: rebuilding a table must not cascade to the rows that refer to it."""
+    return _engine(path, "rw", busy_seconds, (*_COMMON, *_WRITER, "PRAGMA foreign_keys = OFF"), "BEGIN IMMEDIATE")
+
+
+def reader(path: Path, mode: str, busy_seconds: float) -> Engine:
+    return _engine(path, mode, busy_seconds, (*_COMMON, *_READER), "BEGIN")
+
+
+def _engine(path: Path, mode: str, busy_seconds: float, pragmas: tuple[str, ...], begin: str) -> Engine:
+    """An engine of one connection: threads take turns on it."""
+
+    def open_connection() -> sqlite3.Connection:
+        connection = connect(path, mode, busy_seconds)
+        for pragma in pragmas:
+            connection.execute(pragma)
+        return connection
+
+    creator: Callable[[], Any] = open_connection
+    engine = create_engine(
+        "sqlite://", creator=creator, poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=busy_seconds + 5
+    )
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn the errors of SQLite and SQLAlchemy into ours."""
+    try:
+        yield
+    except PoolTimeoutError as error:
+        raise LockedLabError(f"{path} is in use by another thread of this process for too long.") from error
+    except DBAPIError as error:
+        if isinstance(error.orig, sqlite3.Error):
+            raise explain(error.orig, path) from error
+        raise
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+
+
+@contextmanager
+def transaction(engine: Engine, path: Path) -> Iterator[Connection]:
+    """One transaction, all or nothing."""
+    with explained(path), engine.begin() as connection:
+        yield connection

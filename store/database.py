@@ -1,0 +1,192 @@
+"""The lab database: one SQLite file, opened by a search that writes or by a terminal that watches.
+
+`Lab` is the door; the nouns behind it are `runs`, `steps` and `queries`. Every method is one transaction, and
+reads everything it returns before it ends. What cannot be done raises a `StoreError` of one clear line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from store import queries, runs, steps
+from store.connections import reader, transaction, writer
+from store.errors import ReadOnlyLabError
+from store.migrations import check_readable, make_ready
+from store.owner import this_process
+from store.place import check_place
+from store.rows import Checkpoint, Context, Evaluation, Point, Progress, Run, Status
+from store.runs import NewRun
+
+BUSY_SECONDS: Final = 30.0
+
+
+class Lab:
+    """An open lab database. Threads may share it; they take turns."""
+
+    def __init__(self, path: Path, *, reading: Engine, writing: Engine | None) -> None:
+        """See `Lab.open`."""
+        self.path = path
+        self._reading = reading
+        self._writing = writing
+
+    @classmethod
+    def open(
+        cls, path: Path | str, *, create: bool = True, readonly: bool = False, busy_seconds: float = BUSY_SECONDS
+    ) -> Self:
+        """Open the lab at `path`; where there is none, make one (its folder must exist), unless told not to.
+
+        A writer that meets another waits `busy_seconds` for its turn. An old file is migrated, and a copy kept.
+        """
+        place = Path(path)
+        check_place(place, create=create, readonly=readonly)
+        if readonly:
+            mode = check_readable(place, busy_seconds)
+            return cls(place, reading=reader(place, mode, busy_seconds), writing=None)
+        make_ready(place, busy_seconds)
+        return cls(place, reading=reader(place, "ro", busy_seconds), writing=writer(place, busy_seconds))
+
+    def close(self) -> None:
+        if self._writing is not None:
+            with suppress(DBAPIError), self._writing.connect() as connection:
+                connection.exec_driver_sql("PRAGMA analysis_limit = 400")
+                connection.exec_driver_sql("PRAGMA optimize")
+                connection.commit()
+            self._writing.dispose()
+        self._reading.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    # Runs
+
+    def create_run(self, new: NewRun) -> Run:
+        """A new run, queued."""
+        with self._write() as connection:
+            return runs.create(connection, new)
+
+    def run(self, ref: int | str) -> Run:
+        """By number, by uuid or the beginning of one (4 digits at least), or "last"."""
+        with self._read() as connection:
+            return runs.find(connection, ref)
+
+    def runs(
+        self,
+        status: Status | None = None,
+        *,
+        task_key: bytes | None = None,
+        limit: int = 50,
+        before_id: int | None = None,
+    ) -> list[Run]:
+        """The latest first; the next page begins below the last one's id. `status` is compared with the live one."""
+        with self._read() as connection:
+            return runs.page(connection, status=status, task_key=task_key, limit=limit, before_id=before_id)
+
+    def live_status(self, run: Run) -> Status:
+        """The status as stored, but "interrupted" for a run whose owner died without a word."""
+        return runs.live_status(run, this_process())
+
+    def claim(self, run_id: int) -> int:
+        """Make this process the owner of the run, now running, and return the epoch that its writes must name.
+
+        A run whose owner is dead is taken over at once, on another host after its lease; a live owner keeps it.
+        """
+        with self._write() as connection:
+            return runs.claim(connection, run_id)
+
+    def heartbeat(self, run_id: int, epoch: int) -> None:
+        """Say that the owner lives. Every committed step says so too; this is for steps that take minutes."""
+        with self._write() as connection:
+            runs.beat(connection, run_id, epoch)
+
+    def finish(self, run_id: int, epoch: int, status: Status, error: str | None = None) -> None:
+        """End the ownership: paused, done, interrupted or failed."""
+        with self._write() as connection:
+            runs.finish(connection, run_id, epoch, status, error)
+
+    # Steps
+
+    def commit_step(
+        self,
+        run_id: int,
+        epoch: int,
+        *,
+        history: Progress,
+        points: Sequence[Point],
+        front: Iterable[int],
+        checkpoint: bytes,
+        contexts: Sequence[Context] = (),
+        evaluations: Sequence[Evaluation] = (),
+    ) -> None:
+        """Store one whole step, safe against a kill and a power cut once this returns; or nothing of it.
+
+        `points` are the step's own, `front` is the whole front after it (by seq), `checkpoint` the state after it.
+        """
+        with self._write() as connection:
+            steps.advance(connection, run_id, epoch, history, len(points))
+            steps.add_evaluations(connection, contexts, evaluations)
+            steps.add_points(connection, run_id, points, history)
+            steps.set_front(connection, run_id, front)
+            steps.add_history(connection, run_id, history)
+            steps.set_checkpoint(connection, run_id, history.step, checkpoint)
+
+    # What runs left
+
+    def lookup(self, context: bytes, keys: Iterable[bytes]) -> dict[bytes, Evaluation]:
+        """What the cache knows of these keys in the context, by key."""
+        with self._read() as connection:
+            return queries.lookup(connection, context, keys)
+
+    def contexts(self) -> list[Context]:
+        with self._read() as connection:
+            return queries.contexts(connection)
+
+    def evaluations(self, context: bytes, *, after_key: bytes = b"", limit: int = 10_000) -> list[Evaluation]:
+        """A page of all that the cache knows in the context, ordered by key."""
+        with self._read() as connection:
+            return queries.evaluations(connection, context, after_key, limit)
+
+    def points(
+        self, run_id: int, after_seq: int = -1, limit: int | None = None, *, with_detail: bool = True
+    ) -> list[Point]:
+        """The run's points in order, from above `after_seq`. Lists and plots do without the bulky detail."""
+        with self._read() as connection:
+            return queries.points(connection, run_id, after_seq, limit, with_detail)
+
+    def front(self, run_id: int) -> list[Point]:
+        """The members of the run's front, in order of seq."""
+        with self._read() as connection:
+            return queries.front(connection, run_id)
+
+    def history(self, run_id: int, after_step: int = 0, limit: int | None = None) -> list[Progress]:
+        with self._read() as connection:
+            return queries.history(connection, run_id, after_step, limit)
+
+    def checkpoint(self, run_id: int) -> Checkpoint | None:
+        """The latest, or None where no step has been stored."""
+        with self._read() as connection:
+            return queries.checkpoint(connection, run_id)
+
+    def data_version(self) -> int:
+        """Changes whenever another connection has written: a cheap question for a terminal that watches."""
+        with self._read() as connection:
+            return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+
+    def _read(self) -> AbstractContextManager[Connection]:
+        return transaction(self._reading, self.path)
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        if self._writing is None:
+            raise ReadOnlyLabError(f"{self.path} is open for reading only.")
+        with transaction(self._writing, self.path) as connection:
+            yield connection

@@ -1,0 +1,105 @@
+"""Reading what runs left: short queries, read to the end, pages by key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from sqlalchemy import Connection, and_, select
+
+from store.errors import DamagedLabError
+from store.rows import Checkpoint, Context, Evaluation, Point, Progress
+from store.steps import digest
+from store.tables import Base
+
+EVALUATION: Final = Base.metadata.tables["evaluation"]
+EVALUATION_DETAIL: Final = Base.metadata.tables["evaluation_detail"]
+_KEYS_AT_ONCE: Final = 500
+
+_METRICS: Final = (
+    *(EVALUATION.c.latency_cycles, EVALUATION.c.energy_pj, EVALUATION.c.area_um2, EVALUATION.c.accuracy),
+    EVALUATION.c.infeasible,
+)
+_EVALUATIONS: Final = select(EVALUATION.c.key, *_METRICS, EVALUATION_DETAIL.c.detail).select_from(
+    EVALUATION.outerjoin(
+        EVALUATION_DETAIL,
+        and_(
+            EVALUATION_DETAIL.c.context_id == EVALUATION.c.context_id,
+            EVALUATION_DETAIL.c.key == EVALUATION.c.key,
+        ),
+    )
+)
+_POINTS: Final = """
+    SELECT seq, step, codes, latency_cycles, energy_pj, area_um2, accuracy, infeasible, cached, NULL
+    FROM point WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?
+"""
+_POINTS_IN_FULL: Final = """
+    SELECT p.seq, p.step, p.codes, p.latency_cycles, p.energy_pj, p.area_um2, p.accuracy, p.infeasible, p.cached,
+        d.detail
+    FROM point AS p LEFT JOIN point_detail AS d ON d.run_id = p.run_id AND d.seq = p.seq
+    WHERE p.run_id = ? AND p.seq > ? ORDER BY p.seq LIMIT ?
+"""
+_FRONT: Final = """
+    SELECT p.seq, p.step, p.codes, p.latency_cycles, p.energy_pj, p.area_um2, p.accuracy, p.infeasible, p.cached,
+        d.detail
+    FROM front AS f JOIN point AS p ON p.run_id = f.run_id AND p.seq = f.seq
+        LEFT JOIN point_detail AS d ON d.run_id = p.run_id AND d.seq = p.seq
+    WHERE f.run_id = ? ORDER BY f.seq
+"""
+_HISTORY: Final = """
+    SELECT step, points, evaluations, hits, feasible, front_size, hypervolume, best, seconds
+    FROM history WHERE run_id = ? AND step > ? ORDER BY step LIMIT ?
+"""
+
+
+def lookup(connection: Connection, context: bytes, keys: Iterable[bytes]) -> dict[bytes, Evaluation]:
+    """What the cache knows of these keys."""
+    number = connection.exec_driver_sql("SELECT id FROM context WHERE key = ?", (context,)).scalar()
+    wanted = sorted(set(keys)) if number is not None else []
+    found: dict[bytes, Evaluation] = {}
+    for start in range(0, len(wanted), _KEYS_AT_ONCE):
+        some = EVALUATION.c.key.in_(wanted[start : start + _KEYS_AT_ONCE])
+        for row in connection.execute(_EVALUATIONS.where(EVALUATION.c.context_id == number, some)):
+            found[row[0]] = Evaluation(context, *row)
+    return found
+
+
+def contexts(connection: Connection) -> list[Context]:
+    rows = connection.exec_driver_sql("SELECT key, simulator, fingerprint, layer FROM context ORDER BY id")
+    return [Context(*row) for row in rows]
+
+
+def evaluations(connection: Connection, context: bytes, after_key: bytes, limit: int) -> list[Evaluation]:
+    """All that the cache knows in a context, ordered by key, from above `after_key`."""
+    number = connection.exec_driver_sql("SELECT id FROM context WHERE key = ?", (context,)).scalar()
+    query = _EVALUATIONS.where(EVALUATION.c.context_id == number, EVALUATION.c.key > after_key)
+    return [Evaluation(context, *row) for row in connection.execute(query.order_by(EVALUATION.c.key).limit(limit))]
+
+
+def points(connection: Connection, run_id: int, after_seq: int, limit: int | None, with_detail: bool) -> list[Point]:
+    query = _POINTS_IN_FULL if with_detail else _POINTS
+    rows = connection.exec_driver_sql(query, (run_id, after_seq, -1 if limit is None else limit))
+    return [_point(tuple(row)) for row in rows]
+
+
+def front(connection: Connection, run_id: int) -> list[Point]:
+    return [_point(tuple(row)) for row in connection.exec_driver_sql(_FRONT, (run_id,))]
+
+
+def _point(row: tuple[object, ...]) -> Point:
+    return Point._make((*row[:8], bool(row[8]), row[9]))
+
+
+def history(connection: Connection, run_id: int, after_step: int, limit: int | None) -> list[Progress]:
+    rows = connection.exec_driver_sql(_HISTORY, (run_id, after_step, -1 if limit is None else limit))
+    return [Progress(*row) for row in rows]
+
+
+def checkpoint(connection: Connection, run_id: int) -> Checkpoint | None:
+    query = "SELECT step, state, digest FROM checkpoint WHERE run_id = ?"
+    row = connection.exec_driver_sql(query, (run_id,)).first()
+    if row is None:
+        return None
+    if digest(row[1]) != row[2]:
+        raise DamagedLabError(f"The checkpoint of run {run_id} is damaged: restore a backup of the lab database.")
+    return Checkpoint(row[0], row[1])

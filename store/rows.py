@@ -1,0 +1,128 @@
+"""What goes into the lab database and comes out: plain frozen values, in the columns' order.
+
+JSON travels as text: when it is stored it is checked to be JSON, and nothing here looks inside. Metrics are None
+exactly where `infeasible` is not (accuracy may always be None). A row that says otherwise is refused when stored.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from store.errors import BadRowError
+
+Status = Literal["queued", "running", "paused", "done", "interrupted", "failed"]
+STATUSES: Final[tuple[Status, ...]] = ("queued", "running", "paused", "done", "interrupted", "failed")
+
+
+class Context(NamedTuple):
+    """What makes evaluations comparable: same simulator, version and settings, same layer."""
+
+    key: bytes  # 16 bytes, a hash of the rest
+    simulator: str
+    fingerprint: str
+    layer: str  # JSON
+
+
+class Evaluation(NamedTuple):
+    """A cached simulation: what a concrete architecture costs in a context."""
+
+    context: bytes  # the context's key
+    key: bytes  # of the concrete architecture; at most 64 bytes
+    latency_cycles: float | None
+    energy_pj: float | None
+    area_um2: float | None
+    accuracy: float | None = None
+    infeasible: str | None = None  # JSON
+    detail: str | None = None  # JSON
+
+
+class Point(NamedTuple):
+    """A design of a run with its outcome. `seq` counts from 0 through the run, `step` from 1."""
+
+    seq: int
+    step: int
+    codes: bytes
+    latency_cycles: float | None
+    energy_pj: float | None
+    area_um2: float | None
+    accuracy: float | None = None
+    infeasible: str | None = None  # JSON
+    cached: bool = False  # answered from the cache, not simulated
+    detail: str | None = None  # JSON
+
+
+class Progress(NamedTuple):
+    """How far a run was after a step: all counts since its beginning, `seconds` those of this step alone."""
+
+    step: int  # counts from 1
+    points: int
+    evaluations: int  # simulations done
+    hits: int  # simulations saved by the cache
+    feasible: int
+    front_size: int
+    hypervolume: float | None  # None before there is a reference
+    best: str  # JSON
+    seconds: float
+
+
+class Checkpoint(NamedTuple):
+    """The state of the search after a step, as the search wrote it."""
+
+    step: int
+    state: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run: what it was asked to do, how far it is, who works on it. `status` is as stored: see `Lab.live_status`."""
+
+    id: int
+    uuid: str  # 32 hex digits
+    status: Status
+    arch: str
+    workload: str
+    search: str
+    simulator: str
+    fingerprint: str
+    seed: int
+    batch: int
+    created_ns: int  # since 1970
+    updated_ns: int
+    steps: int
+    points: int
+    evaluations: int
+    hits: int
+    feasible: int
+    front_size: int
+    hypervolume: float | None
+    best: str | None  # JSON
+    error: str | None
+    note: str
+    host: str | None
+    boot_id: str | None
+    pid_namespace: str | None
+    pid: int | None
+    process_start: int | None
+    epoch: int  # rises with every claim: only the latest owner may write
+    heartbeat_ns: int | None
+    task_key: bytes
+    task: str  # JSON
+    search_settings: str  # JSON
+    simulator_settings: str  # JSON
+    stop: str  # JSON
+
+
+def check_json(field: str, text: str | None) -> None:
+    """Refuse text that is not JSON by the letter; None passes, where a column may be empty."""
+    if text is None:
+        return
+    try:
+        json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, TypeError) as error:
+        raise BadRowError(f"{field} must be JSON text, not {repr(text)[:60]}: {error}.") from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"JSON has no {name}")

@@ -1,0 +1,129 @@
+"""Storing one step of a run: all of it or nothing, in the caller's transaction.
+
+Everything goes in by the driver's own tuples, many times faster than by objects. No clock and no process id enters
+points, front or checkpoint: those of a resumed run equal those of an uninterrupted one, byte for byte.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from itertools import repeat
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from store.errors import BadRowError
+from store.rows import Context, Evaluation, Point, Progress, check_json
+from store.runs import by_id, fenced_out
+
+_ADVANCE: Final = """
+    UPDATE run SET steps = ?, points = ?, evaluations = ?, hits = ?, feasible = ?, front_size = ?, hypervolume = ?,
+        best = ?, heartbeat_ns = ?, updated_ns = ?
+    WHERE id = ? AND epoch = ? AND status = 'running' AND steps = ? AND points = ?
+"""
+_CONTEXT: Final = """
+    INSERT INTO context (key, simulator, fingerprint, layer) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO NOTHING
+"""
+_EVALUATION: Final = """
+    INSERT INTO evaluation (context_id, key, latency_cycles, energy_pj, area_um2, accuracy, infeasible)
+    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (context_id, key) DO NOTHING
+"""
+_EVALUATION_DETAIL: Final = """
+    INSERT INTO evaluation_detail (context_id, key, detail) VALUES (?, ?, ?)
+    ON CONFLICT (context_id, key) DO NOTHING
+"""
+_POINT: Final = """
+    INSERT INTO point (run_id, seq, step, codes, latency_cycles, energy_pj, area_um2, accuracy, infeasible, cached)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_POINT_DETAIL: Final = "INSERT INTO point_detail (run_id, seq, detail) VALUES (?, ?, ?)"
+_HISTORY: Final = """
+    INSERT INTO history (run_id, step, points, evaluations, hits, feasible, front_size, hypervolume, best, seconds)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_CHECKPOINT: Final = """
+    INSERT INTO checkpoint (run_id, step, state, digest) VALUES (?, ?, ?, ?)
+    ON CONFLICT (run_id) DO UPDATE SET step = excluded.step, state = excluded.state, digest = excluded.digest
+"""
+
+
+def advance(connection: Connection, run_id: int, epoch: int, history: Progress, added: int) -> None:
+    """Move the run's head on by one step; refuses whoever does not own the run, and a step out of turn."""
+    now_ns = time.time_ns()
+    head = (*history[:8], now_ns, now_ns)
+    expected = (run_id, epoch, history.step - 1, history.points - added)
+    if connection.exec_driver_sql(_ADVANCE, (*head, *expected)).rowcount == 1:
+        return
+    run = by_id(connection, run_id)
+    if run.epoch != epoch or run.status != "running":
+        raise fenced_out(connection, run_id, epoch)
+    raise BadRowError(
+        f"Run {run_id} has {run.steps} steps and {run.points} points; "
+        f"{added} points in step {history.step}, to make {history.points}, do not follow."
+    )
+
+
+def add_points(connection: Connection, run_id: int, points: Sequence[Point], history: Progress) -> None:
+    first = history.points - len(points)
+    for index, point in enumerate(points):
+        if point.seq != first + index or point.step != history.step:
+            raise BadRowError(
+                f"Point {index} of step {history.step} of run {run_id} must have seq {first + index} "
+                f"and step {history.step}, not {point.seq} and {point.step}."
+            )
+        check_json("infeasible", point.infeasible)
+        check_json("detail", point.detail)
+    _insert(connection, _POINT, ((run_id, *point[:8], int(point.cached)) for point in points))
+    _insert(connection, _POINT_DETAIL, ((run_id, p.seq, p.detail) for p in points if p.detail is not None))
+
+
+def add_evaluations(connection: Connection, contexts: Sequence[Context], evaluations: Sequence[Evaluation]) -> None:
+    """Into the cache. What is there already stays: simulators are deterministic, so it says the same."""
+    for context in contexts:
+        check_json("layer", context.layer)
+    for row in evaluations:
+        check_json("infeasible", row.infeasible)
+        check_json("detail", row.detail)
+    _insert(connection, _CONTEXT, contexts)
+    ids = {key: _context_id(connection, key) for key in {row.context for row in evaluations}}
+    ordered = sorted({row[:2]: row for row in evaluations}.values(), key=lambda row: row[:2])  # for the tree's sake
+    _insert(connection, _EVALUATION, ((ids[row.context], *row[1:7]) for row in ordered))
+    detailed = (row for row in ordered if row.detail is not None)
+    _insert(connection, _EVALUATION_DETAIL, ((ids[row.context], row.key, row.detail) for row in detailed))
+
+
+def set_front(connection: Connection, run_id: int, front: Iterable[int]) -> None:
+    """Make exactly these points (by seq) the run's front, touching only what changes."""
+    now = set(front)
+    before = {seq for (seq,) in connection.exec_driver_sql("SELECT seq FROM front WHERE run_id = ?", (run_id,))}
+    _insert(connection, "DELETE FROM front WHERE run_id = ? AND seq = ?", zip(repeat(run_id), sorted(before - now)))
+    _insert(connection, "INSERT INTO front (run_id, seq) VALUES (?, ?)", zip(repeat(run_id), sorted(now - before)))
+
+
+def add_history(connection: Connection, run_id: int, history: Progress) -> None:
+    check_json("best", history.best)
+    _insert(connection, _HISTORY, [(run_id, *history)])
+
+
+def set_checkpoint(connection: Connection, run_id: int, step: int, state: bytes) -> None:
+    _insert(connection, _CHECKPOINT, [(run_id, step, state, digest(state))])
+
+
+def digest(state: bytes) -> bytes:
+    """SQLite keeps no checksums of its own."""
+    return blake2b(state, digest_size=16).digest()
+
+
+def _context_id(connection: Connection, key: bytes) -> int:
+    row = connection.exec_driver_sql("SELECT id FROM context WHERE key = ?", (key,)).first()
+    if row is None:
+        raise BadRowError(f"An evaluation refers to the context {key.hex()}, which neither the lab nor the step has.")
+    return int(row[0])
+
+
+def _insert(connection: Connection, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    tuples = [tuple(row) for row in rows]
+    if tuples:
+        connection.exec_driver_sql(statement, tuples)

@@ -1,0 +1,229 @@
+"""The schema: every table of the lab database, STRICT, units in the names, and what a row must satisfy.
+
+Bulky JSON (`detail`) lies in tables of its own, so that scanning metrics does not drag it along; the narrow tables
+are clustered on their keys. A run owns its rows: removing it removes them. Evaluations belong to no run.
+No CHECK uses json_valid: SQLite 3.40 counts it as unsafe, and a stranger's schema must not be trusted. Where a
+step or a run is stored, `rows.check_json` looks instead.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    REAL,
+    CheckConstraint,
+    Connection,
+    Double,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Text,
+    UniqueConstraint,
+)
+from sqlmodel import Field, SQLModel
+
+from store.rows import STATUSES
+
+STRICT: Final = {"sqlite_strict": True}
+CLUSTERED: Final = {"sqlite_strict": True, "sqlite_with_rowid": False}
+
+# STRICT knows no DOUBLE. Any: sqlmodel's annotation asks for a class where it takes an instance.
+_Real: Final[Any] = Double().with_variant(REAL(), "sqlite")
+
+
+def _size(column: str, least: int, most: int) -> CheckConstraint:
+    return CheckConstraint(f"length({column}) BETWEEN {least} AND {most}", name=f"{column}_size")
+
+
+def _outcome() -> tuple[CheckConstraint, ...]:
+    """Metrics or a reason why there are none; never NaN (which SQLite stores as NULL), infinity or a negative."""
+    metrics = ("latency_cycles", "energy_pj", "area_um2")
+    either = " AND ".join(f"({metric} IS NULL) = (infeasible IS NOT NULL)" for metric in metrics)
+    return (
+        CheckConstraint(either, name="metrics_or_infeasible"),
+        *(CheckConstraint(f"{metric} >= 0 AND {metric} < 9e999", name=f"{metric}_finite") for metric in metrics),
+        CheckConstraint("accuracy IS NULL OR infeasible IS NULL", name="accuracy_or_infeasible"),
+        CheckConstraint("abs(accuracy) < 9e999", name="accuracy_finite"),
+    )
+
+
+def _of_run() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="CASCADE")
+
+
+def _of_point() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["run_id", "seq"], ["point.run_id", "point.seq"], ondelete="CASCADE")
+
+
+class Base(SQLModel):
+    """Keeps our tables apart from any other sqlmodel tables in the process."""
+
+    metadata = MetaData()
+
+
+class ContextTable(Base, table=True):
+    __tablename__ = "context"
+    __table_args__ = (UniqueConstraint("key"), _size("key", 16, 16), STRICT)
+
+    id: int | None = Field(default=None, primary_key=True)
+    key: bytes = Field(sa_type=LargeBinary)
+    simulator: str = Field(sa_type=Text)
+    fingerprint: str = Field(sa_type=Text)
+    layer: str = Field(sa_type=Text)
+
+
+class EvaluationTable(Base, table=True):
+    __tablename__ = "evaluation"
+    __table_args__ = (
+        ForeignKeyConstraint(["context_id"], ["context.id"]),
+        _size("key", 1, 64),
+        *_outcome(),
+        CLUSTERED,
+    )
+
+    context_id: int = Field(primary_key=True)
+    key: bytes = Field(sa_type=LargeBinary, primary_key=True)
+    latency_cycles: float | None = Field(sa_type=_Real)
+    energy_pj: float | None = Field(sa_type=_Real)
+    area_um2: float | None = Field(sa_type=_Real)
+    accuracy: float | None = Field(sa_type=_Real)
+    infeasible: str | None = Field(sa_type=Text)
+
+
+class EvaluationDetailTable(Base, table=True):
+    __tablename__ = "evaluation_detail"
+    __table_args__ = (
+        ForeignKeyConstraint(["context_id", "key"], ["evaluation.context_id", "evaluation.key"], ondelete="CASCADE"),
+        STRICT,
+    )
+
+    context_id: int = Field(primary_key=True)
+    key: bytes = Field(sa_type=LargeBinary, primary_key=True)
+    detail: str = Field(sa_type=Text)
+
+
+class RunTable(Base, table=True):
+    __tablename__ = "run"
+    __table_args__ = (
+        UniqueConstraint("uuid"),
+        Index("run_by_status", "status"),
+        Index("run_by_task", "task_key"),
+        CheckConstraint(f"status IN {STATUSES!r}", name="status_known"),
+        CheckConstraint("length(uuid) = 32 AND uuid NOT GLOB '*[^0-9a-f]*'", name="uuid_hex"),
+        CheckConstraint("status <> 'running' OR pid IS NOT NULL", name="running_has_owner"),
+        CheckConstraint("batch > 0", name="batch_positive"),
+        CheckConstraint("abs(hypervolume) < 9e999", name="hypervolume_finite"),
+        _size("task_key", 1, 64),
+        {**STRICT, "sqlite_autoincrement": True},  # the number of a removed run is not given to another
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    uuid: str = Field(sa_type=Text)
+    status: str = Field(sa_type=Text)
+    arch: str = Field(sa_type=Text)
+    workload: str = Field(sa_type=Text)
+    search: str = Field(sa_type=Text)
+    simulator: str = Field(sa_type=Text)
+    fingerprint: str = Field(sa_type=Text)
+    seed: int
+    batch: int
+    created_ns: int
+    updated_ns: int
+    steps: int
+    points: int
+    evaluations: int
+    hits: int
+    feasible: int
+    front_size: int
+    hypervolume: float | None = Field(sa_type=_Real)
+    best: str | None = Field(sa_type=Text)
+    error: str | None = Field(sa_type=Text)
+    note: str = Field(sa_type=Text)
+    host: str | None = Field(sa_type=Text)
+    boot_id: str | None = Field(sa_type=Text)
+    pid_namespace: str | None = Field(sa_type=Text)
+    pid: int | None = Field(sa_type=Integer)
+    process_start: int | None = Field(sa_type=Integer)
+    epoch: int
+    heartbeat_ns: int | None = Field(sa_type=Integer)
+    task_key: bytes = Field(sa_type=LargeBinary)
+    task: str = Field(sa_type=Text)
+    search_settings: str = Field(sa_type=Text)
+    simulator_settings: str = Field(sa_type=Text)
+    stop: str = Field(sa_type=Text)
+
+
+class PointTable(Base, table=True):
+    __tablename__ = "point"
+    __table_args__ = (
+        _of_run(),
+        *_outcome(),
+        CheckConstraint("cached IN (0, 1)", name="cached_flag"),
+        CLUSTERED,
+    )
+
+    run_id: int = Field(primary_key=True)
+    seq: int = Field(primary_key=True)
+    step: int
+    codes: bytes = Field(sa_type=LargeBinary)
+    latency_cycles: float | None = Field(sa_type=_Real)
+    energy_pj: float | None = Field(sa_type=_Real)
+    area_um2: float | None = Field(sa_type=_Real)
+    accuracy: float | None = Field(sa_type=_Real)
+    infeasible: str | None = Field(sa_type=Text)
+    cached: int
+
+
+class PointDetailTable(Base, table=True):
+    __tablename__ = "point_detail"
+    __table_args__ = (_of_point(), STRICT)
+
+    run_id: int = Field(primary_key=True)
+    seq: int = Field(primary_key=True)
+    detail: str = Field(sa_type=Text)
+
+
+class HistoryTable(Base, table=True):
+    __tablename__ = "history"
+    __table_args__ = (
+        _of_run(),
+        CheckConstraint("abs(hypervolume) < 9e999", name="hypervolume_finite"),
+        CLUSTERED,
+    )
+
+    run_id: int = Field(primary_key=True)
+    step: int = Field(primary_key=True)
+    points: int
+    evaluations: int
+    hits: int
+    feasible: int
+    front_size: int
+    hypervolume: float | None = Field(sa_type=_Real)
+    best: str = Field(sa_type=Text)
+    seconds: float = Field(sa_type=_Real)
+
+
+class FrontTable(Base, table=True):
+    __tablename__ = "front"
+    __table_args__ = (_of_point(), CLUSTERED)
+
+    run_id: int = Field(primary_key=True)
+    seq: int = Field(primary_key=True)
+
+
+class CheckpointTable(Base, table=True):
+    __tablename__ = "checkpoint"
+    __table_args__ = (_of_run(), _size("digest", 16, 16), STRICT)
+
+    run_id: int = Field(primary_key=True)
+    step: int
+    state: bytes = Field(sa_type=LargeBinary)
+    digest: bytes = Field(sa_type=LargeBinary)
+
+
+def create_tables(connection: Connection) -> None:
+    """Make all tables in an empty database."""
+    Base.metadata.create_all(connection, checkfirst=False)
