@@ -1,0 +1,95 @@
+"""The program `dse`: its commands, and the one place where an error becomes a line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, TextIO
+
+import typer
+
+from store.errors import BadRowError, StoreError
+from workbench.cli import catalogue, evaluate, importing, run, show
+from workbench.cli.codes import BROKEN, EPILOG, INTERRUPTED, OK, USER
+from workbench.errors import SimulatorError, UserError
+
+app = typer.Typer(
+    name="dse",
+    help="Search the design space of a neural-network accelerator, and keep every design that was ever simulated.",
+    epilog=EPILOG,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from workbench import __version__
+
+        print(f"dse {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+for module in (run, show, evaluate, catalogue, importing):
+    module.register(app)
+
+
+def main() -> None:
+    """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a name the terminal cannot show is no reason to stop
+    sys.exit(_outcome())
+
+
+def _outcome() -> int:
+    """Runs the command; every failure that has a reason is one line."""
+    try:
+        code = app(standalone_mode=False)
+    except typer.TyperException as error:
+        return _refuse(_usage(error), USER)
+    except (UserError, StoreError) as error:
+        return _refuse(str(error), BROKEN if isinstance(error, BadRowError) else USER)
+    except SimulatorError as error:
+        return _refuse(str(error), BROKEN)
+    except (KeyboardInterrupt, typer.Abort):
+        return _refuse("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        _detach(sys.stdout)  # `dse runs | head` closes the pipe early, which is what was wanted
+        return OK
+    return code if isinstance(code, int) else OK
+
+
+def _usage(error: typer.TyperException) -> str:
+    """A mistake on the command line itself, with the way to the help of the command it belongs to."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "dse"
+    return f"{error.format_message().rstrip('.')}. See '{path} --help'."
+
+
+def _refuse(message: str, code: int) -> int:
+    """Says why on one line of stderr, whatever the message holds."""
+    line = " ".join(message.split())
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line)
+    try:
+        print(f"dse: {shown}", file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        _detach(sys.stderr)
+    return code
+
+
+def _detach(stream: TextIO) -> None:
+    """Lets the interpreter flush at exit without a second complaint."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

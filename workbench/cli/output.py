@@ -1,0 +1,120 @@
+"""Where output goes and in what form: data to stdout as a table, JSON or CSV; narration to stderr.
+
+A user's string is never read as rich markup: cells are `Text`, and both consoles have markup turned off.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from workbench.cli.options import Format
+
+Row = Mapping[str, Any]
+PIPED_WIDTH = 400
+"""Columns when stdout is no terminal: nothing is cut off that a `grep` might look for."""
+
+
+def stdout() -> Console:
+    """The console for data."""
+    width = None if sys.stdout.isatty() else PIPED_WIDTH
+    return Console(file=sys.stdout, markup=False, emoji=False, highlight=False, width=width)
+
+
+def stderr() -> Console:
+    """The console for narration."""
+    width = None if sys.stderr.isatty() else PIPED_WIDTH
+    return Console(file=sys.stderr, markup=False, emoji=False, highlight=False, width=width, soft_wrap=False)
+
+
+def say(line: str = "") -> None:
+    """One line of narration on stderr."""
+    print(line, file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: its key in the rows, its header and how a value is shown to people.
+
+    Where the terminal is narrow, `whole` columns stay whole, `cut` ones end in an ellipsis and all others wrap.
+    """
+
+    key: str
+    header: str
+    show: Callable[[Any], str] = str
+    right: bool = False
+    style: str | None = None
+    cut: bool = False
+    whole: bool = False
+
+
+def number(key: str, header: str, show: Callable[[Any], str] = str) -> Column:
+    """A right-aligned column."""
+    return Column(key, header, show, right=True)
+
+
+def name(key: str, header: str) -> Column:
+    """The column that says what a row is about."""
+    return Column(key, header, style="bold", whole=True)
+
+
+def table(columns: Sequence[Column], rows: Sequence[Row], title: str | None = None) -> Table:
+    """Rows for people."""
+    heading = Text(title, style="bold") if title else None
+    made = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0), title=heading, title_justify="left"
+    )
+    for column in columns:
+        made.add_column(
+            Text(column.header),
+            justify="right" if column.right else "left",
+            style=column.style,
+            overflow="fold",
+            no_wrap=column.right or column.whole,
+        )
+    for row in rows:
+        made.add_row(*(_text(column, row[column.key]) for column in columns))
+    return made
+
+
+def _text(column: Column, value: Any) -> Text:
+    shown = "-" if value is None else column.show(value)
+    return Text(shown, overflow="ellipsis", no_wrap=True) if column.cut else Text(shown)
+
+
+def emit(form: Format, columns: Sequence[Column], rows: Sequence[Row], payload: Any = None) -> None:
+    """Prints rows in the form asked for. JSON prints `payload` where it says more than the rows do."""
+    if form == "json":
+        emit_json(list(rows) if payload is None else payload)
+    elif form == "csv":
+        emit_csv([c.key for c in columns], rows)
+    else:
+        stdout().print(table(columns, rows))
+
+
+def emit_json(payload: Any) -> None:
+    """Strict JSON: no NaN, no Infinity."""
+    print(json.dumps(payload, indent=2, allow_nan=False, ensure_ascii=False))
+
+
+def emit_csv(keys: Sequence[str], rows: Sequence[Row]) -> None:
+    """RFC 4180 with a header line; a missing value is empty, a value that has parts is JSON."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(keys)
+    for row in rows:
+        writer.writerow([_cell(row.get(key)) for key in keys])
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list | tuple | dict):
+        return json.dumps(value, allow_nan=False, ensure_ascii=False)
+    return value
