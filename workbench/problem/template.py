@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from workbench.errors import UserError, unknown_name
 from workbench.problem.arch import OPERANDS, Arch, Memory, MemoryKind, Port, PortKind, Unrolling, check_arch
@@ -23,6 +23,18 @@ from workbench.problem.technology import (
 )
 from workbench.problem.yamlfile import build_model, read_model
 
+
+def _no_truth(value: Any) -> Any:
+    """YAML reads yes, no, on and off as truth values, which would pass as 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("input should be a number or a name, not a truth value")
+    return value
+
+
+Count = Annotated[int, BeforeValidator(_no_truth), Field(gt=0, le=2**53)]
+Cost = Annotated[float, BeforeValidator(_no_truth), Field(ge=0, allow_inf_nan=False)]
+Clock = Annotated[float, BeforeValidator(_no_truth), Field(gt=0, allow_inf_nan=False)]
+Value = Annotated[int | float | str, BeforeValidator(_no_truth)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_\-]*$", max_length=64)]
 
 
@@ -34,8 +46,8 @@ class PortFile(_Part):
     """One port of a memory, in bits per cycle."""
 
     kind: PortKind
-    bits_per_cycle: PositiveInt
-    min_bits_per_cycle: PositiveInt | None = None
+    bits_per_cycle: Count
+    min_bits_per_cycle: Count | None = None
 
 
 class MemoryFile(_Part):
@@ -43,28 +55,28 @@ class MemoryFile(_Part):
 
     name: Name
     kind: MemoryKind
-    size_bits: PositiveInt
+    size_bits: Count
     operands: tuple[Literal["W", "I", "O"], ...] = Field(min_length=1)
     shared_over: tuple[Name, ...] | Literal["all"] = ()
-    banks: PositiveInt = 1
-    read_energy_pj: Annotated[float, Field(ge=0)]
-    write_energy_pj: Annotated[float, Field(ge=0)]
+    banks: Count = 1
+    read_energy_pj: Cost
+    write_energy_pj: Cost
     ports: tuple[PortFile, ...] = Field(min_length=1)
 
 
 class ArrayFile(_Part):
     """The PE array: its dimensions, the energy of one 8 x 8 bit MAC, and the dimensions data ripples along."""
 
-    dims: dict[Name, PositiveInt] = Field(min_length=1)
-    mac_energy_pj: Annotated[float, Field(ge=0)]
+    dims: dict[Name, Count] = Field(min_length=1)
+    mac_energy_pj: Cost
     systolic: tuple[Name, ...] = ()
 
 
 class AxisFile(_Part):
     """A free axis: what it sets, and the choices."""
 
-    sets: str | tuple[str, ...]
-    choices: tuple[int | float | str, ...] = Field(min_length=1)
+    sets: str | Annotated[tuple[str, ...], Field(min_length=1)]
+    choices: tuple[Value, ...] = Field(min_length=1)
 
 
 class ArchFile(_Part):
@@ -73,7 +85,7 @@ class ArchFile(_Part):
     name: Name
     description: str = ""
     source: str = ""
-    clock_mhz: PositiveFloat = 1000.0
+    clock_mhz: Clock = 1000.0
     array: ArrayFile
     memories: tuple[MemoryFile, ...] = Field(min_length=1)
     spatial_mappings: dict[Name, Literal["auto"] | dict[Name, tuple[str, ...]]] = Field(min_length=1)
@@ -89,17 +101,15 @@ class ArchFile(_Part):
             if dim not in dims:
                 raise ValueError(f"array.systolic names {dim!r}, but the array has {dims}")
         for name, rule in self.spatial_mappings.items():
-            if isinstance(rule, str):
-                continue
-            for dim, loops in rule.items():
-                if dim not in dims:
-                    raise ValueError(f"spatial_mappings.{name} uses {dim!r}, but the array has {dims}")
-                for loop in loops:
-                    if loop not in LOOP_DIMS:
-                        raise ValueError(f"spatial_mappings.{name}.{dim} unrolls {loop!r}; loops are {list(LOOP_DIMS)}")
+            if not isinstance(rule, str):
+                _check_rule(f"spatial_mappings.{name}", rule, dims)
+        setter: dict[str, str] = {}
         for axis, content in self.axes.items():
             for path in _paths(content.sets):
                 self._check_path(axis, path, content.choices)
+                if path in setter:
+                    raise ValueError(f"axes.{axis} sets {path}, but axes.{setter[path]} does already")
+                setter[path] = axis
         return self
 
     def _check_path(self, axis: str, path: str, choices: tuple[Choice, ...]) -> None:
@@ -112,8 +122,20 @@ class ArchFile(_Part):
                 if choice not in self.spatial_mappings:
                     known = list(self.spatial_mappings)
                     raise ValueError(f"axes.{axis} chooses the spatial mapping {choice!r}; there are {known}")
-        elif not all(isinstance(choice, int) and choice > 0 for choice in choices):
+        elif not all(isinstance(choice, int) and 0 < choice <= 2**53 for choice in choices):
             raise ValueError(f"axes.{axis} sets {path}: choices must be positive whole numbers, got {list(choices)}")
+
+
+def _check_rule(key: str, rule: dict[str, tuple[str, ...]], dims: list[str]) -> None:
+    """A fill rule names dimensions of the array, and for each the loops to unroll."""
+    for dim, loops in rule.items():
+        if dim not in dims:
+            raise ValueError(f"{key} uses {dim!r}, but the array has {dims}")
+        if not loops:
+            raise ValueError(f"{key}.{dim} unrolls nothing; loops are {list(LOOP_DIMS)}")
+        for loop in loops:
+            if loop not in LOOP_DIMS:
+                raise ValueError(f"{key}.{dim} unrolls {loop!r}; loops are {list(LOOP_DIMS)}")
 
 
 def _paths(sets: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -125,8 +147,12 @@ class Template:
 
     def __init__(self, file: ArchFile, where: str = "architecture") -> None:
         self.file = file
-        self.space = Space(tuple(Axis(name, axis.choices) for name, axis in file.axes.items()))
-        check_arch(self.nominal(), where)
+        try:
+            self.space = Space(tuple(Axis(name, axis.choices) for name, axis in file.axes.items()))
+            nominal = self.nominal()
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from None
+        check_arch(nominal, where)
 
     @classmethod
     def from_content(cls, content: dict[str, Any], where: str = "architecture") -> Template:

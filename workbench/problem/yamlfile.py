@@ -9,10 +9,12 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from workbench.errors import UserError, nearest
 
 M = TypeVar("M", bound=BaseModel)
+MERGE = "tag:yaml.org,2002:merge"
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -21,8 +23,12 @@ class _StrictLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Hashable] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, Hashable) and key in seen:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem="a key must be a single word", problem_mark=key_node.start_mark)
+            if key_node.tag == MERGE:
+                continue
+            key = self.construct_object(key_node)
+            if key in seen:
                 raise yaml.MarkedYAMLError(problem=f"the key {key!r} is given twice", problem_mark=key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
@@ -44,6 +50,8 @@ def read_yaml(path: Path) -> Any:
         raise UserError(f"{path}: this is not a text file in UTF-8.") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}.") from None
+    except ValueError as error:  # a path with a NUL in it
+        raise UserError(f"There can be no file named {str(path)!r}: {error}.") from None
     try:
         return yaml.load(text, Loader=_StrictLoader)
     except yaml.MarkedYAMLError as error:
@@ -52,6 +60,8 @@ def read_yaml(path: Path) -> Any:
         raise UserError(f"{path}: {place}this is not valid YAML: {error.problem or error.context}.") from None
     except yaml.YAMLError as error:
         raise UserError(f"{path}: this is not valid YAML: {' '.join(str(error).split())}.") from None
+    except (ValueError, RecursionError) as error:  # a date or number out of range, or nested without end
+        raise UserError(f"{path}: this YAML holds a value that cannot be read: {error}.") from None
 
 
 def read_model(path: Path, model: type[M]) -> M:
@@ -71,15 +81,18 @@ def build_model(content: Mapping[str, Any], model: type[M], where: str) -> M:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise UserError(f"{where}: {_describe(error, model)}") from None
+        raise UserError(f"{where}: {_describe(error, model, content)}") from None
 
 
-def _describe(error: ValidationError, model: type[BaseModel]) -> str:
+def _describe(error: ValidationError, model: type[BaseModel], content: Mapping[str, Any]) -> str:
     """The first fault as one line: key, what is wrong, the value, what is allowed."""
     faults = error.errors()
     unknown = [f for f in faults if f["type"] == "extra_forbidden"]
-    fault = unknown[0] if unknown else faults[0]
-    loc = [part for part in fault["loc"] if not (isinstance(part, str) and part.startswith("function-"))]
+    first = _place(unknown[0] if unknown else faults[0], content)
+    # Where a value may be of several kinds, each kind has its fault: the deepest says which kind was meant.
+    under = [fault for fault in unknown or faults if _place(fault, content)[: len(first)] == first]
+    fault = max(under, key=lambda fault: len(_place(fault, content)))  # the first of the deepest
+    loc = _place(fault, content)
     key = _key(loc)
     if fault["type"] == "extra_forbidden":
         known = _known_keys(model, loc[:-1])
@@ -88,11 +101,32 @@ def _describe(error: ValidationError, model: type[BaseModel]) -> str:
         return f"unknown key {key!r}.{hint} Known here: {', '.join(known)}."
     if fault["type"] == "missing":
         return f"the key {key!r} is missing."
-    message = fault["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
+    message = " or ".join(dict.fromkeys(_message(f) for f in under if _place(f, content) == loc))
     if isinstance(fault["input"], BaseModel | Mapping) or not key:
         return f"{key + ': ' if key else ''}{message}."
     return f"{key}: {message}, got {_short(fault['input'])}."
+
+
+def _place(fault: ErrorDetails, content: Any) -> list[int | str]:
+    """Where a fault is, as keys and positions of the content; pydantic also lists the kinds that it tried there."""
+    place: list[int | str] = []
+    for i, part in enumerate(fault["loc"]):
+        within = isinstance(content, Mapping) and part in content
+        if within or (isinstance(part, int) and isinstance(content, list | tuple) and part < len(content)):
+            place.append(part)
+            content = content[part]
+        elif fault["type"] == "missing" and i == len(fault["loc"]) - 1:
+            place.append(part)
+    return place
+
+
+def _message(fault: ErrorDetails) -> str:
+    """What is wrong, in words of YAML."""
+    message = fault["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    for theirs, ours in (("a valid tuple", "a list"), ("tuple", "list"), ("a valid dictionary", "keys and values")):
+        message = message.replace(theirs, ours)
+    return message.removesuffix(".")
 
 
 def _key(loc: list[int | str]) -> str:
