@@ -63,7 +63,7 @@ def _show(console: Console, template: Template, memories: list[dict[str, Any]], 
     file, nominal = template.file, template.nominal()
     array = " x ".join(f"{size} ({dim})" for dim, size in nominal.array)
     console.print(f"{template.name}: {' '.join(file.description.split())}")
-    console.print(f"Array {array} = {count(nominal.pes)} PEs at {nominal.clock_mhz:g} MHz, ", end="")
+    console.print(f"Array {array} = {count(nominal.pes)} PEs at {nominal.clock_mhz:g} MHz.")
     console.print(f"{shown_metric('area_um2', nominal.area_um2)} on the chip.")
     console.print(table(MEMORIES, memories))
     console.print("Innermost first, unmodified, at common 28 nm costs per word. Spatial mappings:")

@@ -29,6 +29,32 @@ RunRef = Annotated[
 ]
 
 
+Arch = Annotated[
+    str | None,
+    typer.Option("--arch", metavar="NAME|FILE", help="The architecture; see 'dse archs'.", show_default=False),
+]
+Workload = Annotated[
+    str | None,
+    typer.Option("--workload", metavar="NAME|FILE", help="The network; see 'dse workloads'.", show_default=False),
+]
+Layers = Annotated[
+    list[str] | None,
+    typer.Option("--layer", metavar="NAME", help="Only this layer; repeatable. [default: all]", show_default=False),
+]
+Simulator = Annotated[str, typer.Option(metavar="NAME", help="What evaluates designs; see 'dse simulators'.")]
+Sim = Annotated[
+    list[str] | None,
+    typer.Option("--sim", metavar="NAME=VALUE", help="A setting of the simulator; repeatable.", show_default=False),
+]
+Technology = Annotated[
+    str,
+    typer.Option(metavar="own|common", help="Access costs: the architecture file's own, or one 28 nm model for all."),
+]
+Criterion = Annotated[
+    str, typer.Option(metavar="latency|energy|edp", help="By what the mapping of each layer is chosen.")
+]
+
+
 def chosen(as_json: bool, as_csv: bool) -> Format:
     """The form of output that the two flags ask for."""
     if as_json and as_csv:

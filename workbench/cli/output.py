@@ -24,10 +24,20 @@ PIPED_WIDTH = 400
 """Columns when stdout is no terminal: nothing is cut off that a `grep` might look for."""
 
 
+class _Piped(Console):
+    """A console whose lines end where their text does: tables fill up with blanks, which a file need not keep."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        with self.capture() as captured:
+            super().print(*objects, **options)
+        self.file.write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))
+
+
 def stdout() -> Console:
     """The console for data."""
-    width = None if sys.stdout.isatty() else PIPED_WIDTH
-    return Console(file=sys.stdout, markup=False, emoji=False, highlight=False, width=width)
+    if sys.stdout.isatty():
+        return Console(file=sys.stdout, markup=False, emoji=False, highlight=False)
+    return _Piped(file=sys.stdout, markup=False, emoji=False, highlight=False, width=PIPED_WIDTH)
 
 
 def stderr() -> Console:

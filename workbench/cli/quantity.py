@@ -91,7 +91,9 @@ def gist(text: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`0.42 s`, `12 s`, `3 min 05 s`, `2 h 14 min`, `3 d 4 h`."""
+    """`1.7 ms`, `4.2 s`, `12 s`, `3 min 05 s`, `2 h 14 min`, `3 d 4 h`."""
+    if seconds < 1:
+        return si(seconds, "s")
     if seconds < 10:
         return f"{seconds:.2g} s"
     whole = round(seconds)

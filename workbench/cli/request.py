@@ -1,0 +1,91 @@
+"""What the options of a command add up to: a workload, a task, a design. Everything is checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from workbench.cli.settings import pairs
+from workbench.errors import UserError, unknown_name
+from workbench.problem.graph import WorkloadLayer
+from workbench.problem.metrics import Target
+from workbench.problem.space import Axis, Choice, Space
+from workbench.problem.task import Task
+from workbench.problem.template import load_template
+from workbench.problem.workload import Workload, load_workload
+from workbench.problem.yamlfile import build_model
+from workbench.simulators import SIMULATORS
+from workbench.simulators.base import Simulator
+
+
+def chosen_workload(name_or_path: str, layers: Sequence[str]) -> Workload:
+    """The whole network, or some of its layers, each once."""
+    workload = load_workload(name_or_path)
+    if not layers:
+        return workload
+    if len(layers) == 1:
+        return workload.single(layers[0])
+    items = tuple(WorkloadLayer(workload.layer(name)) for name in layers)
+    joined = "+".join(item.name for item in items)
+    return Workload(f"{workload.name}/{joined}", items, workload.description, workload.source)
+
+
+def chosen_task(
+    arch: str,
+    workload: str,
+    layers: Sequence[str],
+    *,
+    objectives: Sequence[str] = (),
+    targets: Sequence[str] = (),
+    technology: str,
+    criterion: str,
+) -> Task:
+    """The task that the options describe; the task itself refuses what it does not know."""
+    wanted: dict[str, Any] = {"objectives": tuple(objectives)} if objectives else {}
+    return Task(
+        template=load_template(arch),
+        workload=chosen_workload(workload, layers),
+        targets=tuple(Target.parse(text) for text in targets),
+        technology=technology,  # type: ignore[arg-type]  # checked by the task
+        criterion=criterion,  # type: ignore[arg-type]
+        **wanted,
+    )
+
+
+def chosen_simulator(name: str, settings: Mapping[str, Any]) -> Simulator:
+    """A simulator with its settings checked."""
+    if name not in SIMULATORS:
+        raise unknown_name("simulator", name, SIMULATORS)
+    model = SIMULATORS[name].Settings
+    return SIMULATORS[name](build_model(settings, model, f"Settings of simulator {name!r}"))  # type: ignore[call-arg]  # a protocol has no constructor
+
+
+def with_changes(space: Space, values: Mapping[str, Choice], changes: Sequence[str]) -> dict[str, Choice]:
+    """A design's values with `AXIS=VALUE` changes on top.
+
+    Raises:
+        UserError: an unknown axis, or a value that is none of its choices.
+    """
+    changed = dict(values)
+    by_name = {axis.name: axis for axis in space.axes}
+    for name, text in pairs("--set", changes).items():
+        if name not in by_name:
+            raise unknown_name("axis", name, by_name)
+        changed[name] = _choice(by_name[name], text)
+    return changed
+
+
+def _choice(axis: Axis, text: str) -> Choice:
+    """The choice that a text means: its own spelling, or the same number in another."""
+    for choice in axis.choices:
+        if str(choice) == text or (not isinstance(choice, str) and _number(text) == choice):
+            return choice
+    choices = ", ".join(map(str, axis.choices))
+    raise UserError(f"Axis {axis.name!r} has no choice {text!r}. Choices: {choices}.")
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

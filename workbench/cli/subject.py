@@ -1,0 +1,63 @@
+"""What `dse evaluate` looks at: a design of a task under a simulator, given on the command line or stored in a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from store.errors import UnknownRunError
+from workbench.cli.nominal import nominal_values
+from workbench.cli.options import lab_path
+from workbench.cli.request import chosen_simulator, chosen_task, with_changes
+from workbench.cli.settings import pairs
+from workbench.errors import UserError
+from workbench.problem.space import Design
+from workbench.problem.task import Task
+from workbench.simulators.base import Simulator
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A design, what it is for, and what evaluates it."""
+
+    task: Task
+    design: Design
+    simulator: Simulator
+
+
+def given(
+    arch: str | None,
+    workload: str | None,
+    layers: Sequence[str],
+    changes: Sequence[str],
+    simulator: str,
+    sim: Sequence[str],
+    technology: str,
+    criterion: str,
+) -> Subject:
+    """The unmodified architecture with the changes asked for."""
+    if arch is None or workload is None:
+        missing = " and ".join(flag for flag, value in (("--arch", arch), ("--workload", workload)) if value is None)
+        raise UserError(f"Give {missing}, or --run and --point for a design that a run found.")
+    task = chosen_task(arch, workload, layers, technology=technology, criterion=criterion)
+    values = with_changes(task.space, nominal_values(task.template), changes)
+    return Subject(task, task.space.design(values), chosen_simulator(simulator, pairs("--sim", sim)))
+
+
+def stored(db: Path | None, run: str | None, point: int | None, changes: Sequence[str]) -> Subject:
+    """A point of a run, with the changes asked for."""
+    if run is None or point is None:
+        raise UserError("--run and --point belong together: give both.")
+    from store.database import Lab
+
+    with Lab.open(lab_path(db), create=False, readonly=True) as lab:
+        row = lab.run(run)
+        points = lab.points(row.id, after_seq=point - 1, limit=1, with_detail=False)
+    if not points or points[0].seq != point:
+        raise UnknownRunError(f"Run {row.id} has no point {point}; its points are 0 to {row.points - 1}.")
+    task = Task.from_canonical(json.loads(row.task))
+    values = with_changes(task.space, task.space.values(task.space.unpack(points[0].codes)), changes)
+    simulator = chosen_simulator(row.simulator, json.loads(row.simulator_settings))
+    return Subject(task, task.space.design(values), simulator)
