@@ -363,3 +363,32 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(UserError, match=r"pip install dse-workbench\[onnx\]"):
         import_onnx(tmp_path / "net.onnx")
+
+
+# The onnx package brings whole networks without their weights. torchvision's counts: VGG-19 19.63 GFLOPS, 143,667,240
+# parameters of which 14,696 biases; SqueezeNet 1.1 0.35 GFLOPS, 1,235,496 parameters of which 3,944 biases.
+WHOLE = {
+    "light_vgg19": (19_632_062_464, 143_667_240 - 14_696),
+    "light_squeezenet": (349_151_936, 1_235_496 - 3_944),
+}
+LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
+
+
+@pytest.mark.skipif(not LIGHT.is_dir(), reason="this onnx package brings no whole networks")
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_whole_network_has_its_published_macs_and_weights(name: str) -> None:
+    workload, notes = import_onnx(LIGHT / f"{name}.onnx")
+    assert (workload.macs, workload.weights) == WHOLE[name]
+    assert len(notes) == 1
+
+
+@pytest.mark.skipif(not LIGHT.is_dir(), reason="this onnx package brings no whole networks")
+def test_resnet50_from_onnx_is_the_bundled_resnet50() -> None:
+    imported, _ = import_onnx(LIGHT / "light_resnet50.onnx")
+    bundled = load_workload("resnet50")
+
+    def counts(workload: Workload) -> dict[object, int]:
+        return {layer.shape_key: count for layer, count in workload.compute_layers()}
+
+    assert counts(imported) == counts(bundled)
+    assert [n.op for n in imported.nodes if n.op != "input"] == [n.op for n in bundled.nodes]
