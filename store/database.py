@@ -53,13 +53,13 @@ class Lab:
         return cls(place, reading=reader(place, "ro", busy_seconds), writing=writer(place, busy_seconds))
 
     def close(self) -> None:
-        if self._writing is not None:
+        self._reading.dispose()
+        if self._writing is not None:  # the last to leave, if it can write, tidies the log away
             with suppress(DBAPIError), self._writing.connect() as connection:
                 connection.exec_driver_sql("PRAGMA analysis_limit = 400")
                 connection.exec_driver_sql("PRAGMA optimize")
                 connection.commit()
             self._writing.dispose()
-        self._reading.dispose()
 
     def __enter__(self) -> Self:
         return self

@@ -81,7 +81,7 @@ def explain(error: sqlite3.Error, path: Path) -> StoreError:
     for prefix, kind, text in _MEANINGS:
         if name.startswith(prefix):
             return kind(f"{path} {text}" + (f" ({said})." if kind is not BadRowError else f": {said}."))
-    if isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError):  # a value of a type SQLite does not know
+    if isinstance(error, _TYPE_ERRORS):
         return BadRowError(f"{path} refused a row: {said}.")
     if said.startswith("no such"):
         return DamagedLabError(f"{path} is damaged: {said}. Restore a backup; nothing was written to it.")
@@ -102,3 +102,6 @@ _MEANINGS: tuple[tuple[str, type[StoreError], str], ...] = (
     ("SQLITE_MISMATCH", BadRowError, "refused a row"),
     ("SQLITE_TOOBIG", BadRowError, "refused a row"),
 )
+
+# A value of a type that SQLite does not know, or that STRICT refuses: SQLite's own names for these tell little.
+_TYPE_ERRORS = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError, sqlite3.DataError)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from store.errors import (
+    DamagedLabError,
     LabError,
     MissingLabError,
     NetworkFolderError,
@@ -16,6 +17,7 @@ from store.errors import (
 )
 
 MAGIC: Final = b"SQLite format 3\x00"
+SMALLEST: Final = 512  # bytes; SQLite takes what is shorter for a new file, and overwrites it
 
 # Their shared memory is not shared between machines, and WAL needs it (https://sqlite.org/wal.html, "Overview").
 NETWORK_TYPES: Final = frozenset(
@@ -48,24 +50,30 @@ def _check_file(path: Path, *, create: bool, readonly: bool) -> None:
         raise NotALabError(f"{path} is a directory: give a file, for example {path / 'lab.db'}.")
     if not path.parent.is_dir():
         raise MissingLabError(f"{path.parent} is no folder: make it first, or give another path for the lab database.")
-    if not path.exists():
-        if readonly or not create:
-            raise MissingLabError(f"{path} does not exist: a run makes it, or give the path of a lab database.")
-        if not os.access(path.parent, os.W_OK):
-            raise ReadOnlyLabError(f"{path} cannot be made: the folder {path.parent} cannot be written.")
-        return
+    if path.exists():
+        _check_content(path, blank_is_new=create and not readonly)
+    elif readonly or not create:
+        raise MissingLabError(f"{path} does not exist: a run makes it, or give the path of a lab database.")
+    elif not os.access(path.parent, os.W_OK):
+        raise ReadOnlyLabError(f"{path} cannot be made: the folder {path.parent} cannot be written.")
+    for place in () if readonly or not path.exists() else (path, path.parent):
+        if not os.access(place, os.W_OK):
+            raise ReadOnlyLabError(f"{path} cannot be written: {place} is read-only. Change that, or open a copy.")
+
+
+def _check_content(path: Path, *, blank_is_new: bool) -> None:
     if not path.is_file():
         raise NotALabError(f"{path} is no ordinary file: give the path of a lab database.")
     with path.open("rb") as file:
-        head = file.read(len(MAGIC))
-    if not head and (readonly or not create):
+        head = file.read(SMALLEST)
+    if not head:
+        if blank_is_new:
+            return
         raise NotALabError(f"{path} is empty, so it is not a lab database: delete it, or give another path.")
-    if head and head != MAGIC:
+    if not head.startswith(MAGIC):
         raise NotALabError(f"{path} is not a lab database, nor any SQLite file: give another path.")
-    if not readonly:
-        for place in (path, path.parent):
-            if not os.access(place, os.W_OK):
-                raise ReadOnlyLabError(f"{path} cannot be written: {place} is read-only. Change that, or open a copy.")
+    if len(head) < SMALLEST:
+        raise DamagedLabError(f"{path} is damaged: only its first bytes are left. Restore a backup.")
 
 
 def file_system(path: Path, mounts: str) -> str | None:

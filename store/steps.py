@@ -96,7 +96,7 @@ def add_evaluations(connection: Connection, contexts: Sequence[Context], evaluat
 
 def set_front(connection: Connection, run_id: int, front: Iterable[int]) -> None:
     """Make exactly these points (by seq) the run's front, touching only what changes."""
-    now = set(front)
+    now = {int(seq) for seq in front}
     before = {seq for (seq,) in connection.exec_driver_sql("SELECT seq FROM front WHERE run_id = ?", (run_id,))}
     _insert(connection, "DELETE FROM front WHERE run_id = ? AND seq = ?", zip(repeat(run_id), sorted(before - now)))
     _insert(connection, "INSERT INTO front (run_id, seq) VALUES (?, ?)", zip(repeat(run_id), sorted(now - before)))
