@@ -44,6 +44,7 @@ class Identity:
     application_id: int
     version: int
     tables: tuple[str, ...]
+    programs: tuple[str, ...]  # triggers and views
 
     @property
     def is_blank(self) -> bool:
@@ -56,10 +57,15 @@ def identify(connection: sqlite3.Connection) -> Identity:
     found = Identity(
         application_id=connection.execute("PRAGMA application_id").fetchone()[0],
         version=connection.execute("PRAGMA user_version").fetchone()[0],
-        tables=tuple(name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")),
+        tables=_names(connection, "SELECT name FROM sqlite_schema WHERE type = 'table'"),
+        programs=_names(connection, "SELECT name FROM sqlite_schema WHERE type IN ('trigger', 'view')"),
     )
     connection.execute("COMMIT")
     return found
+
+
+def _names(connection: sqlite3.Connection, query: str) -> tuple[str, ...]:
+    return tuple(name for (name,) in connection.execute(query))
 
 
 def check_readable(path: Path, busy_seconds: float, schema: Schema = SCHEMA) -> str:
@@ -73,7 +79,7 @@ def check_readable(path: Path, busy_seconds: float, schema: Schema = SCHEMA) -> 
                 raise
             mode = "immutable"
             found = _identify_in(path, mode, busy_seconds)
-    _refuse_foreign(found, path)
+    _refuse_foreign(found, path, schema)
     if found.version < schema.version:
         raise OlderLabError(
             f"{path} has the old schema {found.version}: open it once for writing, which brings it to "
@@ -102,7 +108,7 @@ def make_ready(path: Path, busy_seconds: float, schema: Schema = SCHEMA) -> None
     with explained(path), closing(connect(path, "rwc", busy_seconds)) as connection:
         found = identify(connection)
         if not found.is_blank:
-            _refuse_foreign(found, path)
+            _refuse_foreign(found, path, schema)
         if found.version > schema.version:
             raise NewerLabError(
                 f"{path} has schema {found.version}, this program knows {schema.version}: "
@@ -115,14 +121,18 @@ def make_ready(path: Path, busy_seconds: float, schema: Schema = SCHEMA) -> None
         _advance(path, busy_seconds, schema)
 
 
-def _refuse_foreign(found: Identity, path: Path) -> None:
-    if found.application_id == APPLICATION_ID:
-        return
-    tables = ", ".join(found.tables[:4]) + (", ..." if len(found.tables) > 4 else "")
-    raise NotALabError(
-        f"{path} is a SQLite database of another program (application_id {found.application_id:#x}, "
-        f"tables: {tables or 'none'}), not a lab database: give another path."
-    )
+def _refuse_foreign(found: Identity, path: Path, schema: Schema) -> None:
+    if found.application_id != APPLICATION_ID:
+        tables = ", ".join(found.tables[:4]) + (", ..." if len(found.tables) > 4 else "")
+        raise NotALabError(
+            f"{path} is a SQLite database of another program (application_id {found.application_id:#x}, "
+            f"tables: {tables or 'none'}), not a lab database: give another path."
+        )
+    if found.programs and found.version <= schema.version:  # what they do, they would do in our name
+        raise NotALabError(
+            f"{path} holds triggers or views ({', '.join(found.programs[:4])}), as no lab database does: "
+            "it has been tampered with, so it is not opened."
+        )
 
 
 def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> Path:

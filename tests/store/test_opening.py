@@ -219,6 +219,22 @@ def test_a_network_file_system_is_refused_for_writing(tmp_path: Path) -> None:
     check_place(tmp_path / "lab.db", create=False, readonly=True, mounts=mounts)
 
 
+@pytest.mark.parametrize("readonly", [False, True])
+@pytest.mark.parametrize(
+    "program",
+    [
+        "CREATE TRIGGER gift AFTER INSERT ON run BEGIN DELETE FROM evaluation; END",
+        "CREATE VIEW gift AS SELECT * FROM run",
+    ],
+)
+def test_a_lab_into_which_a_stranger_put_a_program_is_not_opened(lab: Lab, program: str, readonly: bool) -> None:
+    lab.close()
+    with closing(sqlite3.connect(lab.path)) as raw:
+        raw.execute(program)
+    with pytest.raises(NotALabError, match=r"triggers or views \(gift\)"):
+        Lab.open(lab.path, readonly=readonly)
+
+
 def test_many_processes_may_create_the_same_lab_at_once(tmp_path: Path) -> None:
     script = "import sys; from store.database import Lab; Lab.open(sys.argv[1]).close()"
     command = [sys.executable, "-c", script, str(tmp_path / "lab.db")]

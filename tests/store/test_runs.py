@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
+import threading
 import time
 from contextlib import closing
 from dataclasses import fields, replace
@@ -173,3 +174,20 @@ def test_a_silent_owner_on_another_host_loses_the_run_after_its_lease(lab: Lab) 
     overwrite(lab, run.id, heartbeat_ns=time.time_ns() - int((LEASE_SECONDS + 1) * 1e9))
     assert lab.live_status(lab.run(run.id)) == "interrupted"
     assert lab.claim(run.id) == epoch + 1
+
+
+def test_of_claims_at_the_same_time_each_gets_an_epoch_of_its_own(lab: Lab) -> None:
+    """Each reads the epoch and writes the next: SQLAlchemy's own transactions would lose most of them."""
+    run = lab.create_run(new_run())
+    epochs: list[int] = []
+
+    def claim_often() -> None:
+        with Lab.open(lab.path) as own:
+            epochs.extend(own.claim(run.id) for _ in range(25))
+
+    threads = [threading.Thread(target=claim_often) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(epochs) == list(range(1, 101))
