@@ -75,7 +75,9 @@ def scatter(
         f" dominated ({int((~front).sum())})",
     )
     plot.append_text(key)
-    plot.append(f"{METRIC_WORDS.get(metrics[0], metrics[0])} [{units[0]}]".rjust(columns - key.cell_len))
+    name = f"{METRIC_WORDS.get(metrics[0], metrics[0])} [{units[0]}]"
+    room = columns - key.cell_len
+    plot.append(name.rjust(room) if room > len(name) else "\n" + name.rjust(width))
     return plot
 
 

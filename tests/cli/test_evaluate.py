@@ -1,0 +1,65 @@
+"""Owns the promise that a design's cost is laid open: the parts sum to the whole, in every form."""
+
+import csv
+import json
+from io import StringIO
+
+import pytest
+
+from tests.cli.conftest import Dse
+
+CONV2 = ("--arch", "eyeriss_like", "--workload", "alexnet", "--layer", "conv2", "--sim", "factors=3")
+
+
+def test_json_holds_design_metrics_breakdown_and_mapping(dse: Dse):
+    found = json.loads(dse("evaluate", *CONV2, "--json").stdout)
+    metrics, parts = found["metrics"], found["breakdown"]
+    memories = sum(pj for _, _, pj in parts["memory_energy_pj"])
+    assert memories + parts["mac_energy_pj"] == pytest.approx(metrics["energy_pj"])
+    cycles = ("ideal_cycles", "spatial_stall_cycles", "temporal_stall_cycles", "onload_cycles", "offload_cycles")
+    assert sum(parts[name] for name in cycles) == pytest.approx(metrics["latency_cycles"])
+    assert found["infeasible"] is None
+    (layer,) = found["layers"]
+    assert {operand for operand, _ in layer["mapping"]["temporal"]} == {"W", "I", "O"}
+
+
+def test_the_page_shows_metrics_breakdown_and_the_loop_nest(dse: Dse):
+    page = dse("evaluate", *CONV2).stdout
+    for word in (
+        "latency",
+        "energy",
+        "area",
+        "EDP",
+        "power",
+        "MACs",
+        "weight_rf",
+        "dram",
+        "array not full",
+        "parallel",
+    ):
+        assert word in page
+    assert "100.0 %" in page
+
+
+def test_a_change_is_marked_beside_the_unmodified_value(dse: Dse):
+    page = dse("evaluate", *CONV2, "--set", "input_rf_bits=64").stdout
+    (line,) = [line for line in page.splitlines() if line.startswith("input_rf_bits")]
+    assert line.split() == ["input_rf_bits", "64", "512"]
+
+
+def test_a_network_is_the_sum_of_its_layers(dse: Dse):
+    layers = ("--layer", "conv2", "--layer", "conv3")
+    common = ("evaluate", "--arch", "eyeriss_like", "--workload", "alexnet", *layers, "--sim", "factors=3")
+    rows = list(csv.DictReader(StringIO(dse(*common, "--csv").stdout)))
+    whole = json.loads(dse(*common, "--json").stdout)["metrics"]
+    assert [row["layer"] for row in rows] == ["conv2", "conv3"]
+    for metric in ("latency_cycles", "energy_pj"):
+        assert sum(float(row[metric]) for row in rows) == pytest.approx(whole[metric])
+
+
+def test_the_criterion_chooses_the_mapping(dse: Dse):
+    def metrics(criterion: str) -> dict[str, float]:
+        return json.loads(dse("evaluate", *CONV2, "--criterion", criterion, "--json").stdout)["metrics"]
+
+    assert metrics("latency")["latency_cycles"] <= metrics("energy")["latency_cycles"]
+    assert metrics("energy")["energy_pj"] <= metrics("latency")["energy_pj"]

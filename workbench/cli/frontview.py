@@ -1,0 +1,109 @@
+"""A run's front shown: a table of its members and a scatter plot of everything the run has built."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.text import Text
+
+from store.database import Lab
+from workbench.cli.nominal import nominal_values
+from workbench.cli.options import Format
+from workbench.cli.output import Column, emit_csv, emit_json, number, stdout, table
+from workbench.cli.plot import ASCII, UNICODE, scatter
+from workbench.cli.quantity import METRIC_WORDS, metric
+from workbench.cli.stored import StoredRun
+from workbench.problem.metrics import METRIC_UNITS
+
+PLOT_WIDTH, PLOT_HEIGHT = 100, 20
+SHORT = 12
+"""Members that the end of a run shows; `dse front` shows all."""
+
+
+def show_front(lab: Lab, run: StoredRun, form: Format, plot: bool = True) -> None:
+    """The whole front in the form asked for."""
+    members = sorted_members(run)
+    if form == "json":
+        keys = ("seq", "step", *METRIC_UNITS)
+        front = [{**{k: m[k] for k in keys}, "design": {k: v for k, v in m.items() if k not in keys}} for m in members]
+        emit_json({"run": run.row.id, "uuid": run.row.uuid, **_wanted(run), "front": front})
+    elif form == "csv":
+        emit_csv(["seq", "step", *METRIC_UNITS, *(axis.name for axis in run.task.space.axes)], members)
+    else:
+        console = stdout()
+        print_front(console, run, None)
+        if plot:
+            print_plot(console, lab, run)
+
+
+def _wanted(run: StoredRun) -> dict[str, Any]:
+    task = run.task
+    return {"objectives": list(task.objectives), "targets": [str(target) for target in task.targets]}
+
+
+def sorted_members(run: StoredRun) -> list[dict[str, Any]]:
+    """The members along the first objective."""
+    members = [run.member(point) for point in run.front]
+    return sorted(members, key=lambda member: tuple(member[o] for o in run.task.objectives))
+
+
+def print_front(console: Console, run: StoredRun, most: int | None) -> None:
+    """A line per member: its objectives first, then the other metrics, then what differs from the unmodified design."""
+    members = sorted_members(run)
+    if not members:
+        console.print("The front is empty: no design that can be built was found yet.")
+        return
+    task, nominal = run.task, nominal_values(run.task.template)
+    shown = list(task.objectives) + [name for name in METRIC_UNITS if name not in task.objectives]
+    columns = [
+        number("seq", "point"),
+        *(number(name, METRIC_WORDS[name], _shower(name)) for name in shown[: max(4, len(task.objectives))]),
+    ]
+    if task.targets:
+        columns.append(Column("met", "targets"))
+    columns.append(Column("design", "design, where it differs from the unmodified one", cut=True))
+    rows = [
+        {
+            **member,
+            "met": "met" if all(member[t.metric] <= t.bound for t in task.targets) else "missed",
+            "design": " ".join(f"{axis}={member[axis]}" for axis in nominal if member[axis] != nominal[axis]),
+        }
+        for member in _spread(members, most)
+    ]
+    console.print(table(columns, rows))
+    if len(rows) < len(members):
+        console.print(f"{len(rows)} of the front's {len(members)} members; all of them: dse front {run.row.id}")
+
+
+def _spread(members: list[dict[str, Any]], most: int | None) -> list[dict[str, Any]]:
+    """All, or `most` of them evenly along the front, both ends included."""
+    if most is None or len(members) <= most:
+        return members
+    places = np.unique(np.linspace(0, len(members) - 1, most).round().astype(int))
+    return [members[place] for place in places]
+
+
+def _shower(name: str) -> Any:
+    return lambda value: metric(name, value)
+
+
+def print_plot(console: Console, lab: Lab, run: StoredRun) -> None:
+    """The first two objectives of every design that can be built, front members marked."""
+    objectives = run.task.objectives
+    if len(objectives) < 2:
+        return
+    pair = (objectives[0], objectives[1])
+    points = [p for p in lab.points(run.row.id, with_detail=False) if p.infeasible is None]
+    if not points:
+        return
+    on_front = {point.seq for point in run.front}
+    marked = np.array([point.seq in on_front for point in points])
+    glyphs = UNICODE if console.encoding.startswith("utf") and not console.legacy_windows else ASCII
+    width = min(console.width, PLOT_WIDTH) if console.is_terminal else 80
+    console.print()
+    console.print(scatter(run.values(points, pair), marked, pair, width, PLOT_HEIGHT, glyphs))
+    if len(objectives) > 2:
+        others = ", ".join(objectives[2:])
+        console.print(Text(f"The front is over {others} as well, which the plot leaves out.", style="dim"))
