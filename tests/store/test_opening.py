@@ -7,8 +7,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -134,11 +136,18 @@ def test_a_lab_open_for_reading_refuses_to_write(lab: Lab) -> None:
         reading.create_run(new_run())
 
 
+@pytest.fixture
+def sealed() -> Iterator[Path]:
+    """A folder of everybody's: pytest's are their owner's alone."""
+    with TemporaryDirectory() as name:
+        yield Path(name)
+        Path(name).chmod(0o755)
+
+
 @pytest.mark.skipif(not hasattr(os, "setuid"), reason="needs POSIX permissions")
-def test_read_only_files_and_folders_are_read_and_refuse_writers(tmp_path: Path) -> None:
+def test_read_only_files_and_folders_are_read_and_refuse_writers(sealed: Path) -> None:
     """As somebody else than root, for whom nothing is read-only."""
-    folder = tmp_path / "sealed"
-    folder.mkdir()
+    folder = sealed
     with Lab.open(folder / "lab.db") as lab:
         lab.create_run(new_run())
     script = """
@@ -158,14 +167,10 @@ for place in (path, new):
     except ReadOnlyLabError as error:
         print(error)
 """
-    for place in (tmp_path, *tmp_path.parents[:2]):  # pytest's folders are its owner's alone
-        if place.stat().st_uid == os.getuid() and place != Path("/tmp"):
-            place.chmod(place.stat().st_mode | 0o055)
     (folder / "lab.db").chmod(0o444)
     folder.chmod(0o555)
     command = [sys.executable, "-c", script, str(folder / "lab.db"), str(folder / "new.db")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    folder.chmod(0o755)
     assert done.returncode == 0, done.stderr
     number, existing, new = done.stdout.splitlines()
     assert number == "1"
