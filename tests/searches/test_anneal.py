@@ -1,0 +1,90 @@
+"""Annealing walks: out of what does not fit, towards targets, to both ends of a front, and beats chance."""
+
+from __future__ import annotations
+
+from statistics import median
+
+import numpy as np
+import pytest
+
+from tests.toy import LARGE, ToySimulator, toy_task
+from workbench.pareto import hypervolume
+from workbench.problem.metrics import Infeasible, Metrics, quality
+from workbench.problem.task import Task
+from workbench.searches import SEARCHES, search_settings
+from workbench.searches.base import Evaluated, Problem, Search
+from workbench.searches.cost import infeasible_cost, relative_cost
+
+SEEDS = range(10)
+
+
+def run(name: str, task: Task, budget: int, seed: int, limit: int = 1, **settings: float | str) -> list[Evaluated]:
+    simulator = ToySimulator(ToySimulator.Settings())
+    search: Search = SEARCHES[name](Problem(task), search_settings(name, settings), seed)
+    told: list[Evaluated] = []
+    while len(told) < budget:
+        designs = search.ask(min(limit, budget - len(told)))
+        batch = [Evaluated(d, o) for d, o in zip(designs, simulator.evaluate(task, designs), strict=True)]
+        search.tell(batch)
+        told += batch
+    return told
+
+
+def best(task: Task, told: list[Evaluated]) -> float:
+    return min(relative_cost(task, e.outcome, (1.0,)) for e in told)
+
+
+@pytest.mark.parametrize("limit", [1, 4])
+def test_one_objective_is_at_its_optimum_where_chance_is_not(limit):
+    task = toy_task(objectives=("edp_js",))
+    annealed, random = (median(best(task, run(n, task, 100, s, limit)) for s in SEEDS) for n in ("anneal", "uniform"))
+    assert annealed < random - 0.2
+
+
+def test_targets_that_chance_misses_are_met():
+    task = toy_task(targets=("latency_cycles<=3000", "energy_pj<=1.8e6"))
+
+    def met(name: str) -> int:
+        runs = [run(name, task, 100, seed) for seed in SEEDS]
+        return sum(
+            any(isinstance(e.outcome, Metrics) and quality(e.outcome, task.targets) >= 1 for e in r) for r in runs
+        )
+
+    assert met("anneal") >= met("uniform") + 4
+
+
+def test_a_front_covers_more_than_by_chance():
+    task = toy_task()
+
+    def covered(name: str) -> float:
+        return median(front_volume(task, run(name, task, 100, seed)) for seed in SEEDS)
+
+    assert covered("anneal") > covered("uniform") + 0.03
+
+
+def front_volume(task: Task, told: list[Evaluated]) -> float:
+    """On log scales, of the box from (1e3 cycles, 1e6 pJ) to (1.5e6 cycles, 5e7 pJ)."""
+    lower, upper = np.log([1e3, 1e6]), np.log([1.5e6, 5e7])
+    values = np.log([task.values(e.outcome) for e in told if isinstance(e.outcome, Metrics)])
+    return hypervolume((values - lower) / (upper - lower), [1.0, 1.0])
+
+
+def test_an_infeasible_design_costs_more_than_any_other_and_less_the_nearer_it_is():
+    near, far = (Infeasible("too big", "buffer", demand, 1.0) for demand in (1.5, 8.0))
+    worst = Metrics(1e300, 1e300, 1e300)
+    task = toy_task(targets=("latency_cycles<=1e-9",))
+    assert relative_cost(task, worst, (0.5, 0.5)) < infeasible_cost(near) < infeasible_cost(far)
+    assert infeasible_cost(Infeasible("no port", "buffer", 0.0, 0.0)) < infeasible_cost(far)
+
+
+def test_a_chain_on_a_slope_of_infeasible_designs_walks_down_to_the_first_that_fits():
+    task = toy_task(LARGE)
+    search = SEARCHES["anneal"](Problem(task), search_settings("anneal", {"chains": 1}), 0)
+    bounds = []
+    for _ in range(400):
+        (design,) = search.ask(1)
+        demand = 256.0 - design[2]
+        outcome = Infeasible("too small", "buffer", demand, 1.0) if demand > 1 else Metrics(1.0, 1.0, 1.0)
+        search.tell([Evaluated(design, outcome)])
+        bounds.append(design[2])
+    assert max(bounds[:5]) < max(bounds[100:140])  # uphill in size along the whole chain

@@ -1,0 +1,195 @@
+"""Every search of the table keeps the contract: listing one is what gets it tested here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from json import dumps, loads
+
+import pytest
+
+from tests.toy import LARGE, MIDDLE, SMALL, ToySimulator, toy_task
+from workbench.errors import UserError
+from workbench.problem.metrics import Infeasible, Metrics, Outcome
+from workbench.problem.space import Design
+from workbench.problem.task import Task
+from workbench.searches import SEARCHES, search_settings
+from workbench.searches.base import Evaluated, Problem, Search
+
+TASKS: dict[str, Callable[[], Task]] = {
+    "front": toy_task,
+    "one objective": lambda: toy_task(objectives=("energy_pj",)),
+    "targets": lambda: toy_task(targets=("latency_cycles<=4000", "energy_pj<=2e6")),
+}
+SETTINGS = [(name, preset) for name, search in SEARCHES.items() for preset in (None, *search.presets)]
+
+every_search = pytest.mark.parametrize(("name", "preset"), SETTINGS)
+every_task = pytest.mark.parametrize("goal", TASKS)
+
+
+def start(name: str, task: Task, seed: int = 0, preset: str | None = None) -> Search:
+    return SEARCHES[name](Problem(task), search_settings(name, {}, preset), seed)
+
+
+def simulate(task: Task, designs: list[Design]) -> list[Outcome]:
+    return ToySimulator(ToySimulator.Settings()).evaluate(task, designs)
+
+
+def step(search: Search, limit: int = 4) -> list[Evaluated]:
+    designs = search.ask(limit)
+    outcomes = simulate(search.problem.task, designs)
+    batch = [Evaluated(d, o) for d, o in zip(designs, outcomes, strict=True)]
+    search.tell(batch)
+    return batch
+
+
+def nothing_fits(design: Design) -> Infeasible:
+    return Infeasible("nothing fits", "buffer", 10.0 + sum(design), 1.0, ())
+
+
+@every_search
+@every_task
+def test_asks_inside_the_space_at_most_as_many_as_allowed_and_none_twice(name, preset, goal):
+    search = start(name, TASKS[goal](), preset=preset)
+    asked: list[Design] = []
+    for limit in (1, 2, 7, 3) * 8:
+        batch = step(search, limit)
+        assert 1 <= len(batch) <= limit
+        asked += [evaluated.design for evaluated in batch]
+    for design in asked:
+        search.space.check(design)
+        assert all(type(choice) is int for choice in design)
+    assert len(set(asked)) == len(asked)
+
+
+@every_search
+@pytest.mark.parametrize("limit", [1, 7, 1000])
+def test_a_small_space_is_exhausted_exactly_and_then_nothing_is_asked(name, preset, limit):
+    search = start(name, toy_task(SMALL), preset=preset)
+    asked: list[Design] = []
+    while batch := step(search, limit):
+        asked += [evaluated.design for evaluated in batch]
+    assert sorted(asked) == [search.space.unrank(rank) for rank in range(search.space.size)]
+    assert search.ask(limit) == []
+    search.tell([])
+    assert search.ask(1) == []
+
+
+@every_search
+def test_a_space_of_billions_is_searched_without_being_listed(name, preset):
+    search = start(name, toy_task(LARGE), preset=preset)
+    assert search.space.size > 10**9
+    assert len({evaluated.design for _ in range(25) for evaluated in step(search)}) == 100
+
+
+@every_search
+@every_task
+def test_equal_seeds_give_equal_runs_and_other_seeds_others(name, preset, goal):
+    task = TASKS[goal]()
+    first, second, other = (start(name, task, seed, preset) for seed in (5, 5, 6))
+    runs = [[step(search) for _ in range(15)] for search in (first, second, other)]
+    assert runs[0] == runs[1]
+    assert runs[0] != runs[2]
+
+
+@every_search
+@every_task
+@pytest.mark.parametrize("killed_after", [0, 1, 13])
+def test_a_restored_search_equals_the_uninterrupted_one(name, preset, goal, killed_after):
+    task = TASKS[goal]()
+    going_on = start(name, task, 3, preset)
+    history = [evaluated for _ in range(killed_after) for evaluated in step(going_on)]
+    kept = dumps(going_on.state(), sort_keys=True, allow_nan=False)
+
+    restored = start(name, task, 3, preset)
+    restored.restore(loads(kept), history)
+
+    assert dumps(restored.state(), sort_keys=True) == kept
+    for _ in range(12):
+        assert step(restored) == step(going_on)
+    assert restored.state() == going_on.state()
+
+
+@every_search
+def test_asking_for_the_state_changes_nothing(name, preset):
+    watched, unwatched = (start(name, toy_task(), 1, preset) for _ in range(2))
+    for _ in range(10):
+        watched.state()
+        assert step(watched) == step(unwatched)
+
+
+@every_search
+@every_task
+def test_batches_of_nothing_but_infeasible_designs_are_borne(name, preset, goal):
+    search = start(name, TASKS[goal](), preset=preset)
+    asked: set[Design] = set()
+    for _ in range(20):
+        designs = search.ask(5)
+        search.tell([Evaluated(design, nothing_fits(design)) for design in designs])
+        asked.update(designs)
+        loads(dumps(search.state(), allow_nan=False))
+    assert len(asked) == 100
+
+
+@every_search
+@every_task
+def test_a_hit_in_the_cache_makes_no_difference_to_what_is_asked(name, preset, goal):
+    task = TASKS[goal]()
+    fresh, hits = (start(name, task, 2, preset) for _ in range(2))
+    for _ in range(15):
+        batch = step(fresh)
+        assert hits.ask(4) == [evaluated.design for evaluated in batch]
+        hits.tell([Evaluated(e.design, e.outcome, cached=True) for e in batch])
+
+
+@every_search
+@pytest.mark.parametrize("objective", ["latency_cycles", "energy_pj", "edp_js"])
+def test_the_optimum_of_a_30_point_space_is_found(name, preset, objective):
+    task = toy_task(SMALL, objectives=(objective,))
+    outcomes = simulate(task, [task.space.unrank(rank) for rank in range(task.space.size)])
+    best = min(o.get(objective) for o in outcomes if isinstance(o, Metrics))
+    assert any(isinstance(o, Infeasible) for o in outcomes)
+    search = start(name, task, preset=preset)
+    found = [e.outcome.get(objective) for _ in range(30) for e in step(search, 1) if isinstance(e.outcome, Metrics)]
+    assert min(found) == best
+
+
+@every_search
+def test_it_refuses_to_be_told_what_it_did_not_ask(name, preset):
+    search = start(name, toy_task(), preset=preset)
+    designs = search.ask(2)
+    with pytest.raises(RuntimeError, match="was told"):
+        search.tell([Evaluated(designs[0], nothing_fits(designs[0]))])
+    with pytest.raises(RuntimeError, match="asked again"):
+        search.ask(2)
+    with pytest.raises(RuntimeError, match="no state"):
+        search.state()
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_it_is_listed_under_its_name_and_every_setting_has_a_default_and_a_description(name):
+    search = SEARCHES[name]
+    assert search.name == name
+    assert search.summary
+    for field, info in search.Settings.model_fields.items():
+        assert info.description, field
+        assert not info.is_required(), field
+    search.Settings()
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_an_unknown_setting_or_preset_is_named_in_one_line(name):
+    with pytest.raises(UserError, match="unknown key 'nonsense'"):
+        search_settings(name, {"nonsense": 1})
+    with pytest.raises(UserError, match="There is no preset"):
+        search_settings(name, {}, "nonsense")
+
+
+def test_a_misspelt_search_is_answered_with_the_nearest():
+    with pytest.raises(UserError, match="Did you mean 'anneal'"):
+        search_settings("aneal", {})
+
+
+def test_the_middle_toy_space_has_what_the_contract_is_about():
+    task = toy_task(MIDDLE)
+    outcomes = simulate(task, [task.space.unrank(rank) for rank in range(task.space.size)])
+    assert 0.1 < sum(isinstance(o, Infeasible) for o in outcomes) / len(outcomes) < 0.5

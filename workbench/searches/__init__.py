@@ -1,0 +1,32 @@
+"""Owns the table of searches: listing one here is what offers it to users, and what gets it tested."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from workbench.errors import unknown_name
+from workbench.problem.yamlfile import build_model
+from workbench.searches.anneal import Anneal
+from workbench.searches.base import Search, SearchSettings
+from workbench.searches.uniform import Uniform
+
+SEARCHES: dict[str, type[Search]] = {
+    "uniform": Uniform,
+    "anneal": Anneal,
+}
+
+
+def search_settings(name: str, given: Mapping[str, Any], preset: str | None = None) -> SearchSettings:
+    """A search's settings: the defaults, a preset's over them, and what is given over both.
+
+    Raises:
+        UserError: there is no such search, preset or setting, or a value is out of its bounds.
+    """
+    if name not in SEARCHES:
+        raise unknown_name("search", name, SEARCHES)
+    presets = SEARCHES[name].presets
+    if preset is not None and preset not in presets:
+        raise unknown_name(f"preset of search {name!r}", preset, presets)
+    content = {**(presets[preset] if preset else {}), **given}
+    return build_model(content, SEARCHES[name].Settings, f"Settings of search {name!r}")

@@ -1,0 +1,111 @@
+"""The contract of a search: ask for designs, be told their outcomes, and go on after a kill as if nothing happened."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from workbench.problem.metrics import Outcome
+from workbench.problem.space import Design, Space
+from workbench.problem.task import Task
+from workbench.searches.unseen import Unseen
+
+
+class SearchSettings(BaseModel):
+    """What a user may set. Each field has a default, bounds and a description: flags, form, JSON and help follow."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """A design and what it came to. `cached` is for counting: a search that looked at it would not repeat itself."""
+
+    design: Design
+    outcome: Outcome
+    cached: bool = False
+
+
+@dataclass(frozen=True)
+class Problem:
+    """All a search is given: the task now; what the lab knows of other tasks is to be a field here, too."""
+
+    task: Task
+
+    @property
+    def space(self) -> Space:
+        """The designs to search."""
+        return self.task.space
+
+
+class Search(ABC):
+    """Asks for designs and learns from their outcomes.
+
+    `ask` and `tell` alternate, and every design asked for is told, in the same order. How many designs fit a batch is
+    an argument of `ask`, not a setting of the search: it follows from the machine that evaluates and from the budget
+    that is left, and all searches meet it the same way.
+
+    A search draws from `rng` only, and is never asked for its state between `ask` and `tell`. What follows from the
+    points themselves is no state: `restore` gets them back, so that a checkpoint does not grow with the run.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    Settings: ClassVar[type[SearchSettings]]
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    def __init__(self, problem: Problem, settings: SearchSettings, seed: int) -> None:
+        self.problem = problem
+        self.space = problem.space
+        self.rng = np.random.default_rng(seed)
+        self.unseen = Unseen(problem.space)
+        self._asked: list[Design] = []
+
+    def ask(self, limit: int) -> list[Design]:
+        """One to `limit` designs, none of them asked for before; none at all when the space is exhausted."""
+        if limit < 1:
+            raise ValueError(f"limit must be at least 1, got {limit}")
+        if self._asked:
+            raise RuntimeError(f"{self.name} was asked again before it was told {self._asked}")
+        self._asked = self._ask(min(limit, self.unseen.left)) if self.unseen.left else []
+        return list(self._asked)
+
+    def tell(self, batch: Sequence[Evaluated]) -> None:
+        """The outcomes of what was asked, in that order."""
+        if [evaluated.design for evaluated in batch] != self._asked:
+            raise RuntimeError(f"{self.name} asked for {self._asked} and was told {[e.design for e in batch]}")
+        self._asked = []
+        if batch:
+            self._tell(batch)
+
+    def state(self) -> dict[str, Any]:
+        """All that the points do not tell, as JSON-able content."""
+        if self._asked:
+            raise RuntimeError(f"{self.name} has no state to keep while {self._asked} are evaluated")
+        return {"generator": self.rng.bit_generator.state, "search": self._state()}
+
+    def restore(self, state: Mapping[str, Any], history: Sequence[Evaluated]) -> None:
+        """Takes a new search to where another was when it gave `state` and had been told `history`, in order."""
+        for evaluated in history:
+            self.unseen.take(evaluated.design)
+        self._restore(state["search"], history)
+        self.rng.bit_generator.state = state["generator"]
+
+    @abstractmethod
+    def _ask(self, limit: int) -> list[Design]:
+        """`limit` or fewer designs, each taken from `unseen`; at least that many are left in it."""
+
+    @abstractmethod
+    def _tell(self, batch: Sequence[Evaluated]) -> None:
+        """The outcomes, one or more, of what `_ask` gave last."""
+
+    @abstractmethod
+    def _state(self) -> dict[str, Any]: ...
+
+    @abstractmethod
+    def _restore(self, state: Mapping[str, Any], history: Sequence[Evaluated]) -> None: ...
