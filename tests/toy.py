@@ -20,20 +20,24 @@ from workbench.problem.workload import Workload
 Choices = Mapping[str, Sequence[int | str]]
 
 
+class ToySettings(BaseModel):
+    """For tests of pace, of what is simulated, and of failure."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    delay_s: float = Field(0.0, ge=0, description="Pause before each answer.")
+    log: str = Field("", description="A file that gets one line for every design simulated.")
+    breaks: bool = Field(False, description="Raise instead of answering.")
+
+
 class ToySimulator:
     """More PEs are faster; a larger buffer reads less from outside, costs more an access, and must hold a row."""
 
-    class Settings(BaseModel):
-        model_config = ConfigDict(extra="forbid", frozen=True)
-
-        delay_s: float = Field(0.0, ge=0, description="Pause before each answer.")
-        log: str = Field("", description="A file that gets one line for every design simulated.")
-        breaks: bool = Field(False, description="Raise instead of answering.")
-
     name: ClassVar[str] = "toy"
+    Settings: ClassVar[type[BaseModel]] = ToySettings
     per_layer: ClassVar[bool] = True
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ToySettings) -> None:
         self.settings = settings
 
     @property

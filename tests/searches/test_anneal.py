@@ -7,7 +7,7 @@ from statistics import median
 import numpy as np
 import pytest
 
-from tests.toy import LARGE, ToySimulator, toy_task
+from tests.toy import LARGE, ToySettings, ToySimulator, toy_task
 from workbench.pareto import hypervolume
 from workbench.problem.metrics import Infeasible, Metrics, quality
 from workbench.problem.task import Task
@@ -19,7 +19,7 @@ SEEDS = range(10)
 
 
 def run(name: str, task: Task, budget: int, seed: int, limit: int = 1, **settings: float | str) -> list[Evaluated]:
-    simulator = ToySimulator(ToySimulator.Settings())
+    simulator = ToySimulator(ToySettings())
     search: Search = SEARCHES[name](Problem(task), search_settings(name, settings), seed)
     told: list[Evaluated] = []
     while len(told) < budget:

@@ -7,7 +7,7 @@ from json import dumps, loads
 
 import pytest
 
-from tests.toy import LARGE, MIDDLE, SMALL, ToySimulator, toy_task
+from tests.toy import LARGE, MIDDLE, SMALL, ToySettings, ToySimulator, toy_task
 from workbench.errors import UserError
 from workbench.problem.metrics import Infeasible, Metrics, Outcome
 from workbench.problem.space import Design
@@ -31,7 +31,7 @@ def start(name: str, task: Task, seed: int = 0, preset: str | None = None) -> Se
 
 
 def simulate(task: Task, designs: list[Design]) -> list[Outcome]:
-    return ToySimulator(ToySimulator.Settings()).evaluate(task, designs)
+    return ToySimulator(ToySettings()).evaluate(task, designs)
 
 
 def step(search: Search, limit: int = 4) -> list[Evaluated]:

@@ -1,0 +1,299 @@
+"""Runs: a run is started as a row of the lab, and worked on as a generator of steps; to resume one is the same.
+
+A step (one ask, one evaluation, one tell) is yielded when it is stored: points, evaluations, checkpoint, history, front
+and head in one transaction. Whatever kills the process costs at most the step under way, and the run goes on with the
+very designs it would have asked for anyway: everything that decides them is in the run's row, its points and its
+checkpoint, and nothing there tells the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from json import dumps, loads
+from time import perf_counter
+from typing import Any, cast
+
+from pydantic import BaseModel
+
+from store.database import Lab
+from store.errors import StoreError
+from store.rows import Progress, Run
+from store.runs import NewRun
+from workbench.errors import UserError, unknown_name
+from workbench.executor import Batch, evaluate
+from workbench.library import canonical, context_rows, evaluation_rows, history, lookup, point_rows
+from workbench.pareto import Front, hypervolume
+from workbench.problem.bounds import box
+from workbench.problem.metrics import Metrics, quality
+from workbench.problem.task import Task
+from workbench.problem.yamlfile import build_model
+from workbench.searches import SEARCHES, search_settings
+from workbench.searches.base import Evaluated, Problem, Search
+from workbench.simulators import SIMULATORS
+from workbench.simulators.base import Simulator
+from workbench.stop import Stop
+
+BATCH = 4
+"""Few enough that a sequential search loses little, enough for the cost engine to work on arrays."""
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """What a run is asked to do. Settings are what differs from the defaults, or from the search's preset."""
+
+    task: Task
+    search: str
+    search_settings: Mapping[str, Any] = field(default_factory=dict)
+    preset: str | None = None
+    simulator: str = "loopnest"
+    simulator_settings: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    batch: int = BATCH
+    stop: Stop = field(default_factory=Stop)
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise UserError(f"The batch must be at least 1 design, got {self.batch}.")
+        if not 0 <= self.seed < 2**63:
+            raise UserError(f"The seed must be a whole number from 0 to 2^63 - 1, got {self.seed}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A stored step, and how far the run is after it. `points` = `evaluations` + `hits`."""
+
+    step: int
+    evaluated: tuple[Evaluated, ...]
+    points: int
+    evaluations: int
+    hits: int
+    feasible: int
+    front_size: int
+    hypervolume: float
+    best: Mapping[str, float]
+    """The least of each objective so far, each for itself; empty before the first feasible design."""
+    best_quality: float | None
+    """Of the design that comes nearest to the targets; None without targets or feasible designs."""
+    seconds: float
+    stopped: str | None
+    """Why this was the last step, if it was."""
+
+
+def make_simulator(name: str, settings: Mapping[str, Any]) -> Simulator:
+    """A simulator of the table with its settings checked.
+
+    Raises:
+        UserError: there is no such simulator or setting, or a value is out of its bounds.
+    """
+    if name not in SIMULATORS:
+        raise unknown_name("simulator", name, SIMULATORS)
+    make = cast("Callable[[BaseModel], Simulator]", SIMULATORS[name])
+    return make(build_model(settings, SIMULATORS[name].Settings, f"Settings of simulator {name!r}"))
+
+
+def start(lab: Lab, spec: RunSpec) -> Run:
+    """A new run in the lab, queued; everything about it is checked first.
+
+    Raises:
+        UserError: an unknown search, simulator, preset or setting.
+    """
+    settings = search_settings(spec.search, spec.search_settings, spec.preset)
+    simulator = make_simulator(spec.simulator, spec.simulator_settings)
+    simulator_settings = SIMULATORS[spec.simulator].Settings.model_validate(spec.simulator_settings)
+    return lab.create_run(
+        NewRun(
+            task=dumps(spec.task.canonical()),  # unsorted: the order of the axes is part of the task
+            task_key=spec.task.key,
+            arch=spec.task.template.name,
+            workload=spec.task.workload.name,
+            search=spec.search,
+            search_settings=canonical(settings.model_dump(mode="json")),
+            simulator=spec.simulator,
+            simulator_settings=canonical(simulator_settings.model_dump(mode="json")),
+            fingerprint=simulator.fingerprint,
+            seed=spec.seed,
+            batch=spec.batch,
+            stop=canonical(spec.stop.model_dump(mode="json")),
+            note=spec.note,
+        )
+    )
+
+
+def run(lab: Lab, run_id: int, should_stop: Callable[[], bool] = lambda: False) -> Generator[Step, None, None]:
+    """Works on a run until it is over or, asked between two steps, `should_stop`; yields each step once it is stored.
+
+    A run that is done yields nothing. One that was paused, interrupted or failed goes on where its last stored step
+    ended. To close the generator pauses the run.
+
+    Raises:
+        UserError: the run was made with another version of its simulator.
+        SimulatorError: the simulator broke; the run is then marked as failed, with the message.
+        StoreError: the lab cannot be written, or the run belongs to another process.
+    """
+    row = lab.run(run_id)
+    if row.status == "done":
+        return
+    work = _Work(lab, row)
+    epoch = lab.claim(run_id)
+    with _marking(lab, run_id, epoch):
+        work.restore()
+        while work.over() is None:
+            if should_stop():
+                lab.finish(run_id, epoch, "paused")
+                return
+            step = work.step(epoch)
+            if step.stopped is None:
+                yield step
+                continue
+            lab.finish(run_id, epoch, "done")
+            yield step
+            return
+        lab.finish(run_id, epoch, "done")
+
+
+@contextmanager
+def _marking(lab: Lab, run_id: int, epoch: int) -> Iterator[None]:
+    """Marks the run by how the work on it ended, if it did not end well; the exception goes on."""
+
+    def mark(status: str, error: str | None = None) -> None:
+        with suppress(StoreError):  # a run that is done, or another's by now, or in a lab that cannot be written
+            lab.finish(run_id, epoch, status, error)  # type: ignore[arg-type]
+
+    try:
+        yield
+    except GeneratorExit:
+        mark("paused")
+        raise
+    except (KeyboardInterrupt, SystemExit, StoreError):
+        mark("interrupted")
+        raise
+    except Exception as error:
+        mark("failed", str(error) or type(error).__name__)
+        raise
+
+
+class _Tally:
+    """What a run has come to: counts, front, bests. It follows from the points alone, in whatever batches they came."""
+
+    def __init__(self, task: Task, stop: Stop) -> None:
+        self._task, self._stop, self._box = task, stop, box(task)
+        self.points = self.hits = self.feasible = 0
+        self.front = Front.empty(len(task.objectives))
+        self.best: dict[str, float] = {}
+        self.quality: float | None = None
+        self.met = False
+
+    def add(self, evaluated: Sequence[Evaluated]) -> None:
+        built = [(self.points + i, e.outcome) for i, e in enumerate(evaluated) if isinstance(e.outcome, Metrics)]
+        self.points += len(evaluated)
+        self.hits += sum(e.cached for e in evaluated)
+        self.feasible += len(built)
+        for _, metrics in built:
+            for objective in self._task.objectives:
+                value = metrics.get(objective)
+                self.best[objective] = min(value, self.best.get(objective, value))
+            if self._task.targets:
+                self.quality = max(quality(metrics, self._task.targets), self.quality or 0.0)
+                self.met = self.met or self._stop.meets_targets(metrics, self._task.targets)
+        if built:
+            self.front.add([self._task.values(metrics) for _, metrics in built], [seq for seq, _ in built])
+
+    @property
+    def hypervolume(self) -> float:
+        """Of the task's box: see module `bounds`."""
+        return hypervolume(self._box.scale(self.front.points.tolist()), [1.0] * len(self._task.objectives))
+
+
+class _Work:
+    """A run's task, search and simulator, rebuilt from its row, and what they have come to."""
+
+    def __init__(self, lab: Lab, row: Run) -> None:
+        self._lab, self._row = lab, row
+        self.task = Task.from_canonical(loads(row.task))
+        self.stop = Stop.model_validate(loads(row.stop))
+        self.simulator = make_simulator(row.simulator, loads(row.simulator_settings))
+        if self.simulator.fingerprint != row.fingerprint:
+            raise UserError(
+                f"Run {row.id} was made with the simulator {row.fingerprint!r}, and this is "
+                f"{self.simulator.fingerprint!r}: its results would not compare. Start a new run."
+            )
+        settings = search_settings(row.search, loads(row.search_settings))
+        self.search: Search = SEARCHES[row.search](Problem(self.task), settings, row.seed)
+        self.tally = _Tally(self.task, self.stop)
+        self._hypervolumes: list[float] = []
+        self._seconds = 0.0
+
+    def restore(self) -> None:
+        """Go to where the last stored step ended; a new run has none."""
+        checkpoint = self._lab.checkpoint(self._row.id)
+        if checkpoint is None:
+            return
+        told = history(self._lab, self._row.id, self.task.space)
+        self.search.restore(loads(checkpoint.state)["search"], told)
+        self.tally.add(told)
+        steps = self._lab.history(self._row.id)
+        self._hypervolumes = [progress.hypervolume or 0.0 for progress in steps]
+        self._seconds = sum(progress.seconds for progress in steps)
+
+    def over(self) -> str | None:
+        """Why nothing is left to do, if so."""
+        if not self.search.unseen.left:
+            return "space exhausted"
+        return self.stop.reason(self.tally.points, self._seconds, self.tally.met, self._hypervolumes)
+
+    def step(self, epoch: int) -> Step:
+        """Ask, evaluate, tell, store."""
+        begun = perf_counter()
+        first_seq = self.tally.points
+        designs = self.search.ask(min(self._row.batch, self.stop.budget - first_seq))
+        batch = evaluate(self.simulator, self.task, designs, lookup(self._lab))
+        self.search.tell(batch.evaluated)
+        self.tally.add(batch.evaluated)
+        progress = self._progress(perf_counter() - begun)
+        self._hypervolumes.append(self.tally.hypervolume)
+        self._seconds += progress.seconds
+        self._store(epoch, batch, progress, first_seq)
+        return Step(
+            step=progress.step,
+            evaluated=batch.evaluated,
+            points=progress.points,
+            evaluations=progress.evaluations,
+            hits=progress.hits,
+            feasible=progress.feasible,
+            front_size=progress.front_size,
+            hypervolume=self._hypervolumes[-1],
+            best=dict(self.tally.best),
+            best_quality=self.tally.quality,
+            seconds=progress.seconds,
+            stopped=self.over(),
+        )
+
+    def _progress(self, seconds: float) -> Progress:
+        tally = self.tally
+        return Progress(
+            step=len(self._hypervolumes) + 1,
+            points=tally.points,
+            evaluations=tally.points - tally.hits,
+            hits=tally.hits,
+            feasible=tally.feasible,
+            front_size=len(tally.front),
+            hypervolume=tally.hypervolume,
+            best=canonical(tally.best),
+            seconds=seconds,
+        )
+
+    def _store(self, epoch: int, batch: Batch, progress: Progress, first_seq: int) -> None:
+        state = {"step": progress.step, "points": progress.points, "search": self.search.state()}
+        self._lab.commit_step(
+            self._row.id,
+            epoch,
+            history=progress,
+            points=point_rows(batch.evaluated, self.task.space, first_seq, progress.step),
+            front=[int(seq) for seq in self.tally.front.ids],
+            checkpoint=canonical(state).encode(),
+            contexts=context_rows(batch.contexts),
+            evaluations=evaluation_rows(batch.fresh),
+        )
