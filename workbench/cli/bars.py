@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 EIGHTHS = " ▏▎▍▌▋▊▉"
+LEVELS = "▁▂▃▄▅▆▇█"
+ASCII_LEVELS = ".:-=+*#"
 
 
 def bar(share: float, width: int, unicode: bool = True) -> str:
@@ -18,3 +22,12 @@ def bar(share: float, width: int, unicode: bool = True) -> str:
 def percent(share: float) -> str:
     """`12.3 %`; what is less than the last digit says so."""
     return "<0.1 %" if 0 < share < 0.0005 else f"{share * 100:.1f} %"
+
+
+def sparkline(values: Sequence[float], width: int, unicode: bool = True) -> str:
+    """Values between their least and greatest as a line of bars, the last of each stretch standing for it."""
+    levels = LEVELS if unicode else ASCII_LEVELS
+    places = min(width, len(values))
+    chosen = [values[(i + 1) * len(values) // places - 1] for i in range(places)]
+    low, span = min(values), max(values) - min(values)
+    return "".join(levels[round((value - low) / span * (len(levels) - 1)) if span else -1] for value in chosen)

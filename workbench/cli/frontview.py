@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.text import Text
 
 from store.database import Lab
-from workbench.cli.nominal import nominal_values
 from workbench.cli.options import Format
 from workbench.cli.output import Column, emit_csv, emit_json, number, stdout, table
 from workbench.cli.plot import ASCII, UNICODE, scatter
@@ -18,6 +17,8 @@ from workbench.cli.stored import StoredRun
 from workbench.problem.metrics import METRIC_UNITS
 
 PLOT_WIDTH, PLOT_HEIGHT = 100, 20
+WIDE = 110
+"""Columns from which a line has room for designs beside the metrics."""
 SHORT = 12
 """Members that the end of a run shows; `dse front` shows all."""
 
@@ -50,25 +51,24 @@ def sorted_members(run: StoredRun) -> list[dict[str, Any]]:
 
 
 def print_front(console: Console, run: StoredRun, most: int | None) -> None:
-    """A line per member: its objectives first, then the other metrics, then what differs from the unmodified design."""
+    """A line per member: objectives, the other metrics and, where there is room, in what the members' designs differ."""
     members = sorted_members(run)
     if not members:
         console.print("The front is empty: no design that can be built was found yet.")
         return
-    task, nominal = run.task, nominal_values(run.task.template)
-    shown = list(task.objectives) + [name for name in METRIC_UNITS if name not in task.objectives]
-    columns = [
-        number("seq", "point"),
-        *(number(name, METRIC_WORDS[name], _shower(name)) for name in shown[: max(4, len(task.objectives))]),
-    ]
+    task = run.task
+    metrics = [*task.objectives, *(name for name in METRIC_UNITS if name not in task.objectives)]
+    columns = [number("seq", "point"), *(number(name, METRIC_WORDS[name], _shower(name)) for name in metrics)]
     if task.targets:
-        columns.append(Column("met", "targets"))
-    columns.append(Column("design", "design, where it differs from the unmodified one", cut=True))
+        columns.append(Column("met", "targets", whole=True))
+    if console.width >= WIDE:
+        columns.append(Column("design", "axes on which they differ", cut=True))
+    differing = [a.name for a in task.space.axes if len({member[a.name] for member in members}) > 1]
     rows = [
         {
             **member,
             "met": "met" if all(member[t.metric] <= t.bound for t in task.targets) else "missed",
-            "design": " ".join(f"{axis}={member[axis]}" for axis in nominal if member[axis] != nominal[axis]),
+            "design": " ".join(f"{axis}={member[axis]}" for axis in differing),
         }
         for member in _spread(members, most)
     ]

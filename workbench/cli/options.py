@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Literal
 
 import typer
@@ -69,3 +71,10 @@ def lab_path(db: Path | None) -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("dse-workbench", appauthor=False) / "lab.db"
+
+
+def command(text: str, db: Path | None) -> str:
+    """A command as a user would type it here: with the lab that this one was given, unless the environment names it."""
+    if db is None or os.environ.get("DSE_DB") == str(db):
+        return text
+    return f"{text} --db {quote(str(db))}"

@@ -20,8 +20,8 @@ from rich.text import Text
 from workbench.cli.options import Format
 
 Row = Mapping[str, Any]
-PIPED_WIDTH = 400
-"""Columns when stdout is no terminal: nothing is cut off that a `grep` might look for."""
+PIPED_WIDTH = 160
+"""Columns when stdout is no terminal: wide enough for `grep`, narrow enough for a log."""
 
 
 class _Piped(Console):

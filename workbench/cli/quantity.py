@@ -48,6 +48,8 @@ def metric(name: str, value: float | None, digits: int = 4) -> str:
     if name not in BASE_UNITS:
         return f"{value:.{digits}g}"
     unit, factor = BASE_UNITS[name]
+    if name == "latency_cycles" and value < 1000:
+        return f"{value:.{digits}g} {unit}"
     return si(value * factor, unit, digits)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from workbench.cli.settings import pairs
@@ -14,8 +16,66 @@ from workbench.problem.task import Task
 from workbench.problem.template import load_template
 from workbench.problem.workload import Workload, load_workload
 from workbench.problem.yamlfile import build_model
-from workbench.simulators import SIMULATORS
-from workbench.simulators.base import Simulator
+from workbench.runner import RunSpec, make_simulator
+from workbench.searches import search_settings
+from workbench.stop import Stop
+
+SEED_BITS = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What `dse run` was asked for, as it was typed; None and empty mean that nothing was said."""
+
+    arch: str
+    workload: str
+    layers: Sequence[str]
+    search: str
+    search_settings: Sequence[str]
+    preset: str | None
+    simulator: str
+    simulator_settings: Sequence[str]
+    objectives: Sequence[str]
+    targets: Sequence[str]
+    technology: str
+    criterion: str
+    stop: Mapping[str, float | bool | None]
+    batch: int | None
+    seed: int | None
+    note: str
+
+    def spec(self) -> RunSpec:
+        """The run, checked whole before there is a row of it, or even a lab.
+
+        Raises:
+            UserError: anything that does not exist or is out of its bounds.
+        """
+        task = chosen_task(
+            self.arch,
+            self.workload,
+            self.layers,
+            objectives=self.objectives,
+            targets=self.targets,
+            technology=self.technology,
+            criterion=self.criterion,
+        )
+        for_search, for_simulator = pairs("-s", self.search_settings), pairs("--sim", self.simulator_settings)
+        search_settings(self.search, for_search, self.preset)
+        make_simulator(self.simulator, for_simulator)
+        rules = {name: value for name, value in self.stop.items() if value is not None}
+        sized = {} if self.batch is None else {"batch": self.batch}
+        return RunSpec(
+            task,
+            self.search,
+            for_search,
+            self.preset,
+            self.simulator,
+            for_simulator,
+            secrets.randbits(SEED_BITS) if self.seed is None else self.seed,
+            stop=build_model(rules, Stop, "Stop rules"),
+            note=self.note,
+            **sized,
+        )
 
 
 def chosen_workload(name_or_path: str, layers: Sequence[str]) -> Workload:
@@ -50,14 +110,6 @@ def chosen_task(
         criterion=criterion,  # type: ignore[arg-type]
         **wanted,
     )
-
-
-def chosen_simulator(name: str, settings: Mapping[str, Any]) -> Simulator:
-    """A simulator with its settings checked."""
-    if name not in SIMULATORS:
-        raise unknown_name("simulator", name, SIMULATORS)
-    model = SIMULATORS[name].Settings
-    return SIMULATORS[name](build_model(settings, model, f"Settings of simulator {name!r}"))  # type: ignore[call-arg]  # a protocol has no constructor
 
 
 def with_changes(space: Space, values: Mapping[str, Choice], changes: Sequence[str]) -> dict[str, Choice]:

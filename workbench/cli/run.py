@@ -1,7 +1,136 @@
-"""x"""
+"""`dse run` and `dse resume`: search, watched and stoppable."""
+
+from __future__ import annotations
+
+from typing import Annotated
 
 import typer
+
+from workbench.cli.options import Criterion, Csv, Db, Json, Layers, RunRef, Sim, Simulator, Technology, chosen
+
+Arch = Annotated[str, typer.Option(metavar="NAME|FILE", help="The architecture; see 'dse archs'.", show_default=False)]
+Workload = Annotated[
+    str, typer.Option(metavar="NAME|FILE", help="The network; see 'dse workloads'.", show_default=False)
+]
+Search = Annotated[str, typer.Option(metavar="NAME", help="How designs are chosen; see 'dse searches'.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("-s", "--setting", metavar="NAME=VALUE", help="A setting of the search; repeatable."),
+]
+Preset = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Settings of the search under one name.", show_default=False)
+]
+Objectives = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--objective",
+        metavar="METRIC",
+        help="What to minimise; repeatable: latency_cycles, energy_pj, area_um2, edp_js, power_mw. "
+        "[default: latency_cycles, energy_pj]",
+        show_default=False,
+    ),
+]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option("--target", metavar="METRIC<=N", help="A limit to meet, as 'energy_pj<=2e9'; repeatable."),
+]
+Budget = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Designs to evaluate, known ones included. [default: 300]", show_default=False),
+]
+WallSeconds = Annotated[
+    float | None,
+    typer.Option(metavar="S", help="Stop after so many seconds of work.", show_default=False),
+]
+StalledSteps = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Stop after N steps without gain in hypervolume.", show_default=False),
+]
+KeepGoing = Annotated[bool, typer.Option("--keep-going", help="Go on when all targets are met.")]
+Margin = Annotated[
+    float | None,
+    typer.Option(
+        metavar="X", help="Part of its bound by which a target may be missed. [default: 0.01]", show_default=False
+    ),
+]
+BatchSize = Annotated[
+    int | None, typer.Option("--batch", metavar="N", help="Designs of one step. [default: 4]", show_default=False)
+]
+Seed = Annotated[
+    int | None, typer.Option(metavar="N", help="Makes the run repeatable. [default: a fresh one]", show_default=False)
+]
+Note = Annotated[str, typer.Option(metavar="TEXT", help="A remark that is kept with the run.", show_default=False)]
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this file."""
+    app.command()(run)
+    app.command()(resume)
+
+
+def run(
+    arch: Arch,
+    workload: Workload,
+    layer: Layers = None,
+    search: Search = "anneal",
+    settings: Settings = None,
+    preset: Preset = None,
+    simulator: Simulator = "loopnest",
+    sim: Sim = None,
+    objective: Objectives = None,
+    target: Targets = None,
+    technology: Technology = "common",
+    criterion: Criterion = "edp",
+    budget: Budget = None,
+    wall_seconds: WallSeconds = None,
+    stalled_steps: StalledSteps = None,
+    keep_going: KeepGoing = False,
+    margin: Margin = None,
+    batch: BatchSize = None,
+    seed: Seed = None,
+    note: Note = "",
+    db: Db = None,
+    json: Json = False,
+    csv: Csv = False,
+) -> int:
+    """Search the designs of an architecture for a network, and store each.
+
+    Ctrl-C stops after the batch in flight; 'dse resume' goes on where it stopped. With --json or --csv the front is
+    printed as data.
+    """
+    from workbench.cli.launch import begin
+    from workbench.cli.request import RunRequest
+
+    form = chosen(json, csv)
+    request = RunRequest(
+        arch=arch,
+        workload=workload,
+        layers=tuple(layer or ()),
+        search=search,
+        search_settings=tuple(settings or ()),
+        preset=preset,
+        simulator=simulator,
+        simulator_settings=tuple(sim or ()),
+        objectives=tuple(objective or ()),
+        targets=tuple(target or ()),
+        technology=technology,
+        criterion=criterion,
+        stop={
+            "budget": budget,
+            "wall_seconds": wall_seconds,
+            "stalled_steps": stalled_steps,
+            "targets_met": False if keep_going else None,
+            "margin": margin,
+        },
+        batch=batch,
+        seed=seed,
+        note=note,
+    )
+    return begin(request, db, form)
+
+
+def resume(run: RunRef, db: Db = None, json: Json = False, csv: Csv = False) -> int:
+    """Go on with a run that was interrupted or paused; it ends as if it had never stopped."""
+    from workbench.cli.launch import go_on
+
+    return go_on(run, db, chosen(json, csv))

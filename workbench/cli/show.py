@@ -1,7 +1,54 @@
-"""x"""
+"""`dse runs`, `dse show` and `dse front`: what runs left in the lab."""
+
+from __future__ import annotations
+
+from typing import Annotated
 
 import typer
+
+from workbench.cli.options import Csv, Db, Json, RunRef, chosen
+
+StatusName = Annotated[
+    str | None, typer.Option("--status", metavar="STATUS", help="Only runs in this state.", show_default=False)
+]
+Limit = Annotated[int, typer.Option(metavar="N", min=1, help="At most so many, the latest first.")]
+Plot = Annotated[bool, typer.Option("--plot/--no-plot", help="Draw the scatter plot below the table.")]
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this file."""
+    for command in (runs, show, front):
+        app.command()(command)
+
+
+def runs(status: StatusName = None, limit: Limit = 50, db: Db = None, json: Json = False, csv: Csv = False) -> None:
+    """List the runs of the lab, the latest first."""
+    from workbench.cli.runview import list_runs
+    from workbench.cli.stored import open_to_look
+
+    form = chosen(json, csv)
+    with open_to_look(db) as lab:
+        list_runs(lab, status, limit, form)
+
+
+def show(run: RunRef, db: Db = None, json: Json = False, csv: Csv = False) -> None:
+    """Show a run: what it was asked, how far it is, and what it found.
+
+    With --csv the history: one line per step.
+    """
+    from workbench.cli.runview import show_run
+    from workbench.cli.stored import StoredRun, open_to_look
+
+    form = chosen(json, csv)
+    with open_to_look(db) as lab:
+        show_run(lab, StoredRun.read(lab, run), form, db)
+
+
+def front(run: RunRef, plot: Plot = True, db: Db = None, json: Json = False, csv: Csv = False) -> None:
+    """Print a run's front: every design that no other one beats in all objectives."""
+    from workbench.cli.frontview import show_front
+    from workbench.cli.stored import StoredRun, open_to_look
+
+    form = chosen(json, csv)
+    with open_to_look(db) as lab:
+        show_front(lab, StoredRun.read(lab, run), form, plot)

@@ -10,11 +10,12 @@ from pathlib import Path
 from store.errors import UnknownRunError
 from workbench.cli.nominal import nominal_values
 from workbench.cli.options import lab_path
-from workbench.cli.request import chosen_simulator, chosen_task, with_changes
+from workbench.cli.request import chosen_task, with_changes
 from workbench.cli.settings import pairs
 from workbench.errors import UserError
 from workbench.problem.space import Design
 from workbench.problem.task import Task
+from workbench.runner import make_simulator
 from workbench.simulators.base import Simulator
 
 
@@ -43,7 +44,7 @@ def given(
         raise UserError(f"Give {missing}, or --run and --point for a design that a run found.")
     task = chosen_task(arch, workload, layers, technology=technology, criterion=criterion)
     values = with_changes(task.space, nominal_values(task.template), changes)
-    return Subject(task, task.space.design(values), chosen_simulator(simulator, pairs("--sim", sim)))
+    return Subject(task, task.space.design(values), make_simulator(simulator, pairs("--sim", sim)))
 
 
 def stored(db: Path | None, run: str | None, point: int | None, changes: Sequence[str]) -> Subject:
@@ -59,5 +60,5 @@ def stored(db: Path | None, run: str | None, point: int | None, changes: Sequenc
         raise UnknownRunError(f"Run {row.id} has no point {point}; its points are 0 to {row.points - 1}.")
     task = Task.from_canonical(json.loads(row.task))
     values = with_changes(task.space, task.space.values(task.space.unpack(points[0].codes)), changes)
-    simulator = chosen_simulator(row.simulator, json.loads(row.simulator_settings))
+    simulator = make_simulator(row.simulator, json.loads(row.simulator_settings))
     return Subject(task, task.space.design(values), simulator)

@@ -1,0 +1,130 @@
+"""A run at work under the eyes of a user: watched while it goes, stopped by signals, summed up at its end."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+
+from store.database import Lab
+from store.rows import Run
+from workbench.cli.codes import INTERRUPTED, OK
+from workbench.cli.frontview import SHORT, print_front, print_plot, show_front
+from workbench.cli.options import Format, command, lab_path
+from workbench.cli.output import say, stdout
+from workbench.cli.progress import Reading, watch
+from workbench.cli.quantity import count, duration
+from workbench.cli.request import RunRequest
+from workbench.cli.signals import StopRequest, stop_requests
+from workbench.cli.stored import StoredRun
+from workbench.errors import SimulatorError
+from workbench.runner import Step, run, start
+
+
+def begin(request: RunRequest, db: Path | None, form: Format) -> int:
+    """A new run, worked on until it is over or stopped. Nothing is written before all is checked."""
+    spec = request.spec()
+    path = lab_path(db)
+    if db is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with Lab.open(path) as lab:
+        row = start(lab, spec)
+        say(f"run {row.id}: {title(row)}, into {path}")
+        return _work(lab, row, db, form)
+
+
+def go_on(ref: str, db: Path | None, form: Format) -> int:
+    """A stored run, from its last step on."""
+    with Lab.open(lab_path(db), create=False) as lab:
+        row = lab.run(ref)
+        if row.status == "done":
+            say(f"run {row.id} is done already; this is what it found")
+            _print_result(lab, row.id, form)
+            return OK
+        say(f"run {row.id}: {title(row)}, from design {row.points} on")
+        return _work(lab, row, db, form)
+
+
+def title(row: Run) -> str:
+    """What a run is, in one line."""
+    return f"{row.arch} on {row.workload}, {row.search}, seed {row.seed}"
+
+
+def _work(lab: Lab, row: Run, db: Path | None, form: Format) -> int:
+    """Runs the steps; whatever ends them, the last line tells how to go on."""
+    last: Step | None = None
+    seconds = 0.0
+    resume = command(f"dse resume {row.id}", db)
+    with ExitStack() as exits:
+        stop = exits.enter_context(stop_requests())
+        display = exits.enter_context(watch(_at_start(row), stop, form != "table"))
+        try:
+            for last in run(lab, row.id, lambda: bool(stop)):
+                seconds += last.seconds
+                display.show(_reading(row, last))
+        except KeyboardInterrupt:
+            exits.close()
+            say(f"stopped at once; all stored steps are safe. To go on: {resume}")
+            return INTERRUPTED
+        except SimulatorError:
+            exits.callback(say, f"run {row.id} has failed; its stored steps are safe. To try again: {resume}")
+            raise
+    return _end(lab, row, last, stop, seconds, db, form)
+
+
+def _end(
+    lab: Lab, row: Run, last: Step | None, stop: StopRequest, seconds: float, db: Path | None, form: Format
+) -> int:
+    paused = bool(stop) and (last is None or last.stopped is None)
+    points = last.points if last else row.points
+    if paused:
+        say(f"paused after {count(points)} designs")
+    else:
+        reason = last.stopped if last and last.stopped else "nothing was left to do"
+        say(f"done, {reason}: {count(points)} designs, {duration(seconds)} of work in this session")
+    _print_result(lab, row.id, form)
+    say()
+    if paused:
+        say(f"to go on:         {command(f'dse resume {row.id}', db)}")
+    say(f"the whole front:  {command(f'dse front {row.id}', db)}")
+    say(f"the run:          {command(f'dse show {row.id}', db)}")
+    say(f"one design:       {command(f'dse evaluate --run {row.id} --point N', db)}")
+    return INTERRUPTED if paused else OK
+
+
+def _print_result(lab: Lab, run_id: int, form: Format) -> None:
+    """The front: whole as data, the gist of it for people."""
+    stored = StoredRun.read(lab, run_id)
+    if form != "table":
+        show_front(lab, stored, form)
+        return
+    console = stdout()
+    print_front(console, stored, SHORT)
+    print_plot(console, lab, stored)
+
+
+def _at_start(row: Run) -> Reading:
+    """What the row knows, before the first step of this session."""
+    return Reading(
+        points=row.points,
+        budget=json.loads(row.stop)["budget"],
+        simulated=row.evaluations,
+        hits=row.hits,
+        feasible=row.feasible,
+        front_size=row.front_size,
+        hypervolume=row.hypervolume,
+        best=json.loads(row.best) if row.best else {},
+    )
+
+
+def _reading(row: Run, step: Step) -> Reading:
+    return Reading(
+        points=step.points,
+        budget=json.loads(row.stop)["budget"],
+        simulated=step.evaluations,
+        hits=step.hits,
+        feasible=step.feasible,
+        front_size=step.front_size,
+        hypervolume=step.hypervolume,
+        best=dict(step.best),
+    )
