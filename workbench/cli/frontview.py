@@ -51,7 +51,7 @@ def sorted_members(run: StoredRun) -> list[dict[str, Any]]:
 
 
 def print_front(console: Console, run: StoredRun, most: int | None) -> None:
-    """A line per member: objectives, the other metrics and, where there is room, in what the members' designs differ."""
+    """A line per member: objectives, the other metrics and, where there is room, on which axes the designs differ."""
     members = sorted_members(run)
     if not members:
         console.print("The front is empty: no design that can be built was found yet.")

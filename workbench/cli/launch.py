@@ -16,8 +16,7 @@ from workbench.cli.progress import Reading, watch
 from workbench.cli.quantity import count, duration
 from workbench.cli.request import RunRequest
 from workbench.cli.signals import StopRequest, stop_requests
-from workbench.cli.stored import StoredRun
-from workbench.errors import SimulatorError
+from workbench.cli.stored import StoredRun, there
 from workbench.runner import Step, run, start
 
 
@@ -35,7 +34,7 @@ def begin(request: RunRequest, db: Path | None, form: Format) -> int:
 
 def go_on(ref: str, db: Path | None, form: Format) -> int:
     """A stored run, from its last step on."""
-    with Lab.open(lab_path(db), create=False) as lab:
+    with Lab.open(there(lab_path(db)), create=False) as lab:
         row = lab.run(ref)
         if row.status == "done":
             say(f"run {row.id} is done already; this is what it found")
@@ -66,7 +65,7 @@ def _work(lab: Lab, row: Run, db: Path | None, form: Format) -> int:
             exits.close()
             say(f"stopped at once; all stored steps are safe. To go on: {resume}")
             return INTERRUPTED
-        except SimulatorError:
+        except Exception:
             exits.callback(say, f"run {row.id} has failed; its stored steps are safe. To try again: {resume}")
             raise
     return _end(lab, row, last, stop, seconds, db, form)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from store.database import Lab
 from store.rows import Point, Run, Status
 from workbench.cli.options import lab_path
+from workbench.errors import UserError
 from workbench.problem.metrics import METRIC_UNITS, Metrics
 from workbench.problem.space import Choice
 from workbench.problem.task import Task
@@ -22,7 +23,14 @@ from workbench.problem.task import Task
 
 def open_to_look(db: Path | None) -> Lab:
     """The lab, read-only: looking can hurt nobody's run."""
-    return Lab.open(lab_path(db), create=False, readonly=True)
+    return Lab.open(there(lab_path(db)), create=False, readonly=True)
+
+
+def there(path: Path) -> Path:
+    """The path, if it leads anywhere."""
+    if not path.exists():
+        raise UserError(f"There is no lab database at {path} yet; 'dse run' makes one.")
+    return path
 
 
 @dataclass(frozen=True)

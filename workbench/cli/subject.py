@@ -9,7 +9,6 @@ from pathlib import Path
 
 from store.errors import UnknownRunError
 from workbench.cli.nominal import nominal_values
-from workbench.cli.options import lab_path
 from workbench.cli.request import chosen_task, with_changes
 from workbench.cli.settings import pairs
 from workbench.errors import UserError
@@ -51,9 +50,9 @@ def stored(db: Path | None, run: str | None, point: int | None, changes: Sequenc
     """A point of a run, with the changes asked for."""
     if run is None or point is None:
         raise UserError("--run and --point belong together: give both.")
-    from store.database import Lab
+    from workbench.cli.stored import open_to_look
 
-    with Lab.open(lab_path(db), create=False, readonly=True) as lab:
+    with open_to_look(db) as lab:
         row = lab.run(run)
         points = lab.points(row.id, after_seq=point - 1, limit=1, with_detail=False)
     if not points or points[0].seq != point:
