@@ -77,9 +77,16 @@ def test_an_infeasible_design_costs_more_than_any_other_and_less_the_nearer_it_i
     assert infeasible_cost(Infeasible("no port", "buffer", 0.0, 0.0)) < infeasible_cost(far)
 
 
+def test_the_first_chain_starts_from_the_best_of_the_first_designs():
+    task = toy_task(objectives=("edp_js",))
+    told = run("anneal", task, 11, 0, first=10)
+    best_first = min(told[:10], key=lambda e: relative_cost(task, e.outcome, (1.0,)))
+    assert sum(a != b for a, b in zip(told[10].design, best_first.design, strict=True)) == 1
+
+
 def test_a_chain_on_a_slope_of_infeasible_designs_walks_down_to_the_first_that_fits():
     task = toy_task(LARGE)
-    search = SEARCHES["anneal"](Problem(task), search_settings("anneal", {"chains": 1}), 0)
+    search = SEARCHES["anneal"](Problem(task), search_settings("anneal", {"first": 1}), 0)
     bounds = []
     for _ in range(400):
         (design,) = search.ask(1)

@@ -44,6 +44,9 @@ class AnnealSettings(SearchSettings):
     temperature: float = Field(0.3, gt=0, description="First temperature, in the unit of the cost.")
     steps: int = Field(60, ge=1, description="Designs of a chain until it starts again.")
     cooling: float = Field(0.01, gt=0, le=1, description="A chain's last temperature, as a part of its first.")
+    first: int = Field(
+        8, ge=1, description="Designs drawn at random at the beginning; chains start from the best of them."
+    )
     restart: Literal["random", "best"] = Field(
         "best", description="Where a chain starts again: at the best design for its cost so far, or at random."
     )
@@ -65,7 +68,7 @@ class Anneal(Search):
     name: ClassVar[str] = "anneal"
     summary: ClassVar[str] = "simulated annealing: neighbours, uphill less and less often"
     Settings: ClassVar[type[SearchSettings]] = AnnealSettings
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {"cost": "edp_js", "temperature": 2e-8}}
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {"cost": "edp_js", "temperature": 2e-8, "first": 1}}
 
     def __init__(self, problem: Problem, settings: AnnealSettings, seed: int) -> None:
         super().__init__(problem, settings, seed)
@@ -86,6 +89,10 @@ class Anneal(Search):
     def _tell(self, batch: Sequence[Evaluated]) -> None:
         for index, evaluated in zip(self._asked_by, batch, strict=True):
             self._known[evaluated.design] = evaluated.outcome
+            if len(self._known) <= self._settings.first:
+                for chain in self._chains:
+                    self._stand_on_best(chain)
+                continue
             chain = self._chains[index]
             self._move(chain, evaluated.design)
             chain.age += 1
@@ -95,9 +102,12 @@ class Anneal(Search):
     def _start(self) -> Chain:
         """A new chain, with the next weights; `best` puts it on the best design known."""
         chain = Chain(self._next_weights())
-        if self._settings.restart == "best" and self._known:
-            chain.at = min(self._known, key=lambda design: self._cost(chain, design))
+        if self._settings.restart == "best":
+            self._stand_on_best(chain)
         return chain
+
+    def _stand_on_best(self, chain: Chain) -> None:
+        chain.at = min(self._known, key=lambda design: self._cost(chain, design), default=None)
 
     def _next_weights(self) -> tuple[float, ...]:
         count = len(self.problem.task.objectives)
@@ -126,7 +136,8 @@ class Anneal(Search):
 
     def _propose(self, chain: Chain) -> Design:
         """An unseen design: a neighbour where there is one on the way, else one ever further away."""
-        if chain.at is None:
+        asked = self.space.size - self.unseen.left
+        if chain.at is None or asked < self._settings.first:
             return self.unseen.draw(self.rng)
         for _ in range(FREE_MOVES):
             there = self._mutate(chain.at, 1)
