@@ -124,3 +124,30 @@ def test_hostile_names_are_shown_as_they_are(dse: Dse, tmp_path: Path):
         assert "\x1b" not in line
         assert "Traceback" not in line
     assert "[bold red]x[/]" in dse("archs", "[bold red]x[/]").stderr
+
+
+def test_hostile_names_in_a_file_do_nothing_to_the_terminal(dse: Dse, tmp_path: Path):
+    layer = '{name: "[bold]a\\e[32m", op: gemm, rows: 1, reduction: 16, columns: 10}'
+    (tmp_path / "evil.yaml").write_text(f'name: "[red]x[/] \\e[31mev"\nlayers:\n  - {layer}\n', encoding="utf-8")
+    task = ("--arch", "tpu_like", "--workload", "evil.yaml", "--sim", "factors=1")
+    for arguments in (
+        ["workloads", "evil.yaml"],
+        ["evaluate", *task],
+        ["run", *task, "--budget", "4", "--note", "[/]\x1b[31m"],
+        ["show", "last"],
+        ["runs"],
+    ):
+        done = dse(*arguments)
+        assert done.returncode == 0, done.stderr
+        shown = done.stdout + done.stderr
+        assert "\x1b" not in shown
+        assert "[red]x[/] \\x1b[31mev" in shown
+
+
+def test_a_terminal_without_unicode_gets_ascii(dse: Dse):
+    task = ("--arch", "tpu_like", "--workload", "alexnet", "--layer", "fc8", "--sim", "factors=1")
+    for arguments in (["run", *task, "--budget", "8", "--seed", "1"], ["evaluate", *task], ["archs"]):
+        done = dse(*arguments, PYTHONIOENCODING="ascii")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.isascii()
+        assert "?" not in done.stdout

@@ -60,7 +60,8 @@ def test_a_network_is_the_sum_of_its_layers(dse: Dse):
 
 def test_the_criterion_chooses_the_mapping(dse: Dse):
     def metrics(criterion: str) -> dict[str, Any]:
-        return json.loads(dse("evaluate", *CONV2, "--criterion", criterion, "--json").stdout)["metrics"]
+        found: dict[str, Any] = json.loads(dse("evaluate", *CONV2, "--criterion", criterion, "--json").stdout)
+        return dict(found["metrics"])
 
     assert metrics("latency")["latency_cycles"] <= metrics("energy")["latency_cycles"]
     assert metrics("energy")["energy_pj"] <= metrics("latency")["energy_pj"]

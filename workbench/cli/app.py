@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from typing import Annotated, TextIO
@@ -49,9 +50,17 @@ for module in (run, show, evaluate, catalogue, importing):
 
 def main() -> None:
     """The console script."""
+    codecs.register_error("legible", _legible)
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a name the terminal cannot show is no reason to stop
+        stream.reconfigure(errors="legible")  # type: ignore[union-attr]
     sys.exit(_outcome())
+
+
+def _legible(error: UnicodeError) -> tuple[str, int]:
+    """What a terminal without Unicode gets instead: no character it lacks is a reason to stop."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join({"µ": "u", "…": "~"}.get(c, "?") for c in error.object[error.start : error.end]), error.end
 
 
 def _outcome() -> int:
@@ -69,6 +78,8 @@ def _outcome() -> int:
     except BrokenPipeError:
         _detach(sys.stdout)  # `dse runs | head` closes the pipe early, which is what was wanted
         return OK
+    except OSError as error:
+        return _refuse(f"{error.filename or 'the system'}: {error.strerror or error}", BROKEN)
     return code if isinstance(code, int) else OK
 
 

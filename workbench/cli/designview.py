@@ -6,12 +6,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from rich.console import Console
-from rich.text import Text
 
 from workbench.cli.bars import bar, percent
 from workbench.cli.nominal import nominal_values
 from workbench.cli.options import Format
-from workbench.cli.output import Column, emit, emit_json, name, number, stdout, table
+from workbench.cli.output import Column, emit, emit_json, name, number, stdout, table, words
 from workbench.cli.quantity import METRIC_WORDS, duration, metric
 from workbench.cli.subject import Subject
 from workbench.problem.arch import OPERANDS
@@ -43,7 +42,7 @@ class Part:
 def show(subject: Subject, form: Format) -> None:
     """Evaluates the subject and prints it."""
     parts = _parts(subject)
-    outcome = _whole(parts)
+    outcome = _sum(parts) if parts else subject.simulator.evaluate(subject.task, [subject.design])[0]
     if form == "json":
         emit_json(_payload(subject, parts, outcome))
     elif form == "csv":
@@ -53,7 +52,9 @@ def show(subject: Subject, form: Format) -> None:
 
 
 def _parts(subject: Subject) -> list[Part]:
-    """Every different layer on its own, so that each has its mapping."""
+    """Every different layer on its own, so that each has its mapping; none where the simulator sees the whole only."""
+    if not subject.simulator.per_layer:
+        return []
     found = []
     for layer, times in subject.task.workload.compute_layers():
         alone = replace(subject.task, workload=Workload.chain(layer.name, [layer]))
@@ -61,7 +62,7 @@ def _parts(subject: Subject) -> list[Part]:
     return found
 
 
-def _whole(parts: list[Part]) -> Outcome:
+def _sum(parts: list[Part]) -> Outcome:
     """The sum over the layers, or the first reason why there is none."""
     built: list[tuple[Metrics, int]] = []
     for part in parts:
@@ -102,7 +103,7 @@ def _payload(subject: Subject, parts: list[Part], outcome: Outcome) -> dict[str,
 
 def _print(console: Console, subject: Subject, parts: list[Part], outcome: Outcome) -> None:
     task = subject.task
-    console.print(Text(f"{task.template.name} on {task.workload.name}", style="bold"))
+    console.print(words(f"{task.template.name} on {task.workload.name}", "bold"))
     console.print(
         f"{subject.simulator.fingerprint}, {task.technology} technology, mapping chosen by {task.criterion}\n"
     )
@@ -119,8 +120,9 @@ def _print(console: Console, subject: Subject, parts: list[Part], outcome: Outco
     if len(parts) > 1:
         console.print(table([c for c in LAYERS if c.key != "infeasible"], [_row(part) for part in parts]))
         console.print("\nFor the mapping of a layer as a loop nest, evaluate it alone: --layer NAME")
-    elif isinstance(parts[0].outcome, Metrics) and parts[0].outcome.mapping is not None:
-        console.print(Text(render(parts[0].outcome.mapping, parts[0].layer)), soft_wrap=True)
+    for part in parts if len(parts) == 1 else ():
+        if isinstance(part.outcome, Metrics) and part.outcome.mapping is not None:
+            console.print(render(part.outcome.mapping, part.layer), soft_wrap=True)
 
 
 def _print_design(console: Console, subject: Subject) -> None:
@@ -205,9 +207,10 @@ def _print_latency(console: Console, breakdown: Breakdown, latency_cycles: float
 
 
 def _print_infeasible(console: Console, outcome: Infeasible, parts: list[Part]) -> None:
-    failing = next(part.layer.name for part in parts if part.outcome is outcome)
-    console.print(Text("This design cannot be built.", style="bold red"))
-    console.print(f"Layer {failing}: {outcome.reason}")
+    console.print(words("This design cannot be built.", "bold red"))
+    for failing in [part.layer.name for part in parts if part.outcome is outcome]:
+        console.print(f"layer {failing}:")
+    console.print(outcome.reason)
     console.print(f"{outcome.resource}: {outcome.demand:g} needed, {outcome.bound:g} there")
     if outcome.levers:
         console.print(f"Axes that would help: {', '.join(outcome.levers)}")

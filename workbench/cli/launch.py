@@ -17,6 +17,7 @@ from workbench.cli.quantity import count, duration
 from workbench.cli.request import RunRequest
 from workbench.cli.signals import StopRequest, stop_requests
 from workbench.cli.stored import StoredRun, there
+from workbench.errors import UserError
 from workbench.runner import Step, run, start
 
 
@@ -25,11 +26,19 @@ def begin(request: RunRequest, db: Path | None, form: Format) -> int:
     spec = request.spec()
     path = lab_path(db)
     if db is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
     with Lab.open(path) as lab:
         row = start(lab, spec)
         say(f"run {row.id}: {title(row)}, into {path}")
         return _work(lab, row, db, form)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(f"{folder}: cannot be made: {reason}. Give --db FILE for a lab elsewhere.") from None
 
 
 def go_on(ref: str, db: Path | None, form: Format) -> int:

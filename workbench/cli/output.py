@@ -24,8 +24,20 @@ PIPED_WIDTH = 160
 """Columns when stdout is no terminal: wide enough for `grep`, narrow enough for a log."""
 
 
-class _Piped(Console):
-    """A console whose lines end where their text does: tables fill up with blanks, which a file need not keep."""
+def plain(text: str) -> str:
+    """The text with every character that a terminal would act on written out, line ends kept."""
+    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+
+
+class _Shown(Console):
+    """A console that only shows: neither markup nor control characters in what is printed do anything."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(Text(plain(each)) if isinstance(each, str) else each for each in objects), **options)
+
+
+class _Piped(_Shown):
+    """One whose lines end where their text does: tables fill up with blanks, which a file need not keep."""
 
     def print(self, *objects: Any, **options: Any) -> None:
         with self.capture() as captured:
@@ -36,19 +48,24 @@ class _Piped(Console):
 def stdout() -> Console:
     """The console for data."""
     if sys.stdout.isatty():
-        return Console(file=sys.stdout, markup=False, emoji=False, highlight=False)
+        return _Shown(file=sys.stdout, markup=False, emoji=False, highlight=False)
     return _Piped(file=sys.stdout, markup=False, emoji=False, highlight=False, width=PIPED_WIDTH)
 
 
 def stderr() -> Console:
     """The console for narration."""
     width = None if sys.stderr.isatty() else PIPED_WIDTH
-    return Console(file=sys.stderr, markup=False, emoji=False, highlight=False, width=width, soft_wrap=False)
+    return _Shown(file=sys.stderr, markup=False, emoji=False, highlight=False, width=width)
 
 
 def say(line: str = "") -> None:
     """One line of narration on stderr."""
-    print(line, file=sys.stderr, flush=True)
+    print(plain(line), file=sys.stderr, flush=True)
+
+
+def words(text: str, style: str = "") -> Text:
+    """Styled text that only shows."""
+    return Text(plain(text), style=style)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +115,7 @@ def table(columns: Sequence[Column], rows: Sequence[Row], title: str | None = No
 
 def _text(column: Column, value: Any) -> Text:
     shown = "-" if value is None else column.show(value)
-    return Text(shown, overflow="ellipsis", no_wrap=True) if column.cut else Text(shown)
+    return Text(plain(shown), overflow="ellipsis", no_wrap=True) if column.cut else Text(plain(shown))
 
 
 def emit(form: Format, columns: Sequence[Column], rows: Sequence[Row], payload: Any = None) -> None:

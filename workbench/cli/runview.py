@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.text import Text
 
 from store.database import Lab
 from store.rows import STATUSES, Progress, Run, Status
 from workbench.cli.bars import percent, sparkline
 from workbench.cli.options import Format, command
-from workbench.cli.output import Column, emit, emit_csv, emit_json, number, stdout, table
+from workbench.cli.output import Column, emit, emit_csv, emit_json, number, stdout, table, words
 from workbench.cli.quantity import METRIC_WORDS, age, count, duration, metric
 from workbench.cli.stored import StoredRun
 from workbench.errors import unknown_name
@@ -34,7 +33,7 @@ LIST = (
     Column("designs", "designs", whole=True),
     number("front_size", "front"),
     number("hypervolume", "hv", lambda value: f"{value:.3f}"),
-    Column("hits_share", "lab", whole=True),
+    Column("hits_share", "known", whole=True),
     Column("age", "age", whole=True),
 )
 
@@ -100,7 +99,7 @@ def _payload(lab: Lab, run: StoredRun, history: Sequence[Progress]) -> dict[str,
 
 def _print(console: Console, lab: Lab, run: StoredRun, history: Sequence[Progress], db: Path | None) -> None:
     row, task = run.row, run.task
-    console.print(Text(f"run {row.id}  {run.status}", style="bold"))
+    console.print(words(f"run {row.id}  {run.status}", "bold"))
     began = datetime.fromtimestamp(row.created_ns / 1e9, UTC).astimezone()
     facts = [
         ("uuid", row.uuid),
@@ -120,14 +119,14 @@ def _print(console: Console, lab: Lab, run: StoredRun, history: Sequence[Progres
     if row.error:
         facts.append(("error", row.error))
     for label, text in facts:
-        console.print(Text(f"{label:12}{text}"))
+        console.print(f"{label:12}{text}")
     _print_bests(console, run)
     _print_history(console, history)
     _print_infeasible(console, lab, run)
     console.print()
     if run.status not in ("done", "running"):
-        console.print(Text(f"to go on:         {command(f'dse resume {row.id}', db)}"))
-    console.print(Text(f"the front:        {command(f'dse front {row.id}', db)}"))
+        console.print(f"to go on:         {command(f'dse resume {row.id}', db)}")
+    console.print(f"the front:        {command(f'dse front {row.id}', db)}")
 
 
 def _settings(content: str) -> str:
@@ -173,7 +172,7 @@ def _print_history(console: Console, history: Sequence[Progress]) -> None:
     line = sparkline(volumes, 40, console.encoding.startswith("utf"))
     console.print()
     console.print(f"front of {history[-1].front_size}; hypervolume over the run:")
-    console.print(Text(f"  {volumes[0]:.4f} {line} {volumes[-1]:.4f}"))
+    console.print(f"  {volumes[0]:.4f} {line} {volumes[-1]:.4f}")
 
 
 def _print_infeasible(console: Console, lab: Lab, run: StoredRun) -> None:

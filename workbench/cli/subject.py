@@ -9,6 +9,7 @@ from pathlib import Path
 
 from store.errors import UnknownRunError
 from workbench.cli.nominal import nominal_values
+from workbench.cli.output import say
 from workbench.cli.request import chosen_task, with_changes
 from workbench.cli.settings import pairs
 from workbench.errors import UserError
@@ -60,4 +61,6 @@ def stored(db: Path | None, run: str | None, point: int | None, changes: Sequenc
     task = Task.from_canonical(json.loads(row.task))
     values = with_changes(task.space, task.space.values(task.space.unpack(points[0].codes)), changes)
     simulator = make_simulator(row.simulator, json.loads(row.simulator_settings))
+    if simulator.fingerprint != row.fingerprint:
+        say(f"note: run {row.id} was made with {row.fingerprint!r}; this is {simulator.fingerprint!r}")
     return Subject(task, task.space.design(values), simulator)
