@@ -10,149 +10,220 @@ memory cannot make a design impossible.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.simulators.loopnest.nestcase import NestCase
-from workbench.simulators.loopnest.orders import Floats, Ints
+from workbench.simulators.loopnest.case import Case, element_bits
+from workbench.simulators.loopnest.orders import OPERANDS, Bools, Floats, Ints
 
-Bools = NDArray[np.bool_]
+_NONE: Floats = np.zeros(0)
+_SAME = 1e-12  # traffic that differs by rounding alone
 
 
 @dataclass(frozen=True)
-class Allocation:
-    """`cut[operand][level]` (d, r): loops below this position are held at or below the level; `fits` (d, r)."""
+class Rows:
+    """Mappings of a case, one per row: the design, the order, and per place the position its loops end at.
 
-    cut: dict[str, tuple[Ints, ...]]
+    Shapes (rows,) and (p, rows). `first` and `second` are what the rows are ranked by, once they are.
+    """
+
+    design: Ints
+    order: Ints
+    cut: Ints
     fits: Bools
+    first: Floats = field(default_factory=lambda: _NONE)
+    second: Floats = field(default_factory=lambda: _NONE)
+
+    def __len__(self) -> int:
+        return len(self.design)
+
+    def take(self, index: Ints | Bools) -> Rows:
+        """Some of the rows."""
+        scored = len(self.first) > 0
+        return Rows(
+            self.design[index],
+            self.order[index],
+            self.cut[:, index],
+            self.fits[index],
+            self.first[index] if scored else _NONE,
+            self.second[index] if scored else _NONE,
+        )
 
 
-def allocate(case: NestCase, share: float = 1.0) -> Allocation:
-    """Bottom-up allocation; `share` is the part of every memory but the last that may be filled.
+def joined(parts: list[Rows]) -> Rows:
+    """Rows one after another, without their ranking."""
+    return Rows(
+        np.concatenate([p.design for p in parts]),
+        np.concatenate([p.order for p in parts]),
+        np.concatenate([p.cut for p in parts], axis=1),
+        np.concatenate([p.fits for p in parts]),
+    )
 
-    Half-filled memories leave room for double buffering, which the greedy rule does not see.
+
+@dataclass(frozen=True)
+class Filling:
+    """How full memories are made: the share of all but the last that may be used, and whether loops are taken that
+    save no traffic. What is not held leaves room for double buffering and need not be loaded before the start, which
+    the greedy rule does not see.
     """
-    orders = case.orders
-    shape = (len(case.archs), orders.steps.shape[0])
-    positions = np.arange(orders.n + 1)
-    last = len(case.memories) - 1
-    cut: dict[str, list[Ints]] = {operand: [] for operand in case.levels}
-    here = {operand: np.zeros(shape, dtype=np.int64) for operand in case.levels}
-    fits = np.ones(shape, dtype=bool)
-    ceilings = _ceilings(case, share)
-    for index, memory in enumerate(case.memories):
-        capacity = case.capacity[:, index, None, None] * (1.0 if index == last else share)  # (d, 1, 1)
-        held: list[tuple[str, Floats]] = []
-        for operand in memory.operands:
-            level = len(cut[operand])
-            held.append((operand, case.elements(operand, level, whole=False) * _held_bits(case, operand, level, here)))
-        if index == last:
-            need = sum(np.asarray(bits[..., -1]) for _, bits in held)
-            fits &= need <= capacity[..., 0]
-            for operand, _ in held:
-                cut[operand].append(np.full(shape, orders.n))
-            continue
-        allowed = {
-            operand: (positions >= here[operand][..., None])
-            & (positions <= ceilings[operand][len(cut[operand])][..., None])
-            for operand, _ in held
+
+    share: float = 1.0
+    idle: bool = True
+
+
+def allocate(case: Case, fillings: tuple[Filling, ...] = (Filling(),)) -> Rows:
+    """Every order of every design, allocated bottom up, once per filling: rows run by design, filling, order."""
+    designs, orders = len(case.archs), len(case.orders.order)
+    design = np.repeat(np.arange(designs), len(fillings) * orders)
+    order = np.tile(np.arange(orders), designs * len(fillings))
+    share = np.tile(np.repeat([f.share for f in fillings], orders), designs)
+    idle = np.tile(np.repeat([f.idle for f in fillings], orders), designs)
+    return _Allocator(case, design, order, share, idle).run()
+
+
+class _Allocator:
+    """Works on rows (k,); tables over positions are (k, n + 1)."""
+
+    def __init__(self, case: Case, design: Ints, order: Ints, share: Floats, idle: Bools) -> None:
+        self.case, self.design, self.order, self.idle = case, design, order, idle
+        self.shape = case.shape
+        self.positions = np.arange(case.orders.n + 1)
+        self.subset = case.orders.subset[order]  # (k, n + 1)
+        self.outside = case.total / case.orders.steps[self.subset]  # iterations outside a position
+        last = self.shape.memories - 1
+        self.room = case.capacity[design] * np.where(np.arange(last + 1) == last, 1.0, share[:, None])  # (k, m)
+
+    def elements(self, p: int) -> Floats:
+        """(k, n + 1): what a place holds of the loops below each position."""
+        found: Floats = self.case.held[self.design[:, None], self.shape.places[p].spot, self.subset]
+        return found
+
+    def run(self) -> Rows:
+        """Bottom up over the memories."""
+        case, shape, n = self.case, self.shape, self.case.orders.n
+        bits = element_bits(case.layer)
+        held = {p: self.elements(p) for p, place in enumerate(shape.places) if not place.last}
+        ceiling = self._ceilings(held)
+        cut = np.full((len(shape.places), len(self.design)), n)
+        here = np.zeros((len(OPERANDS), len(self.design)), dtype=np.int64)
+        fits = np.ones(len(self.design), dtype=bool)
+        rows = np.arange(len(self.design))
+        for memory, inside in enumerate(shape.operands_of):
+            if memory == shape.memories - 1:
+                everything = sum(
+                    case.held[self.design, shape.places[p].spot, -1]
+                    * (case.layer.output_bits if shape.places[p].operand == "O" else bits[shape.place_operand[p]])
+                    for p in inside
+                )
+                fits &= everything <= self.room[:, memory]
+                continue
+            need = []
+            for p in inside:
+                operand = shape.place_operand[p]
+                width: Floats | float = float(bits[operand])
+                if shape.places[p].operand == "O" and case.layer.output_bits != case.layer.partial_bits:
+                    later = case.orders.adds_later[self.subset[rows, here[operand]]]
+                    partial = later | case.reduced[self.design, shape.places[p].spot - 1]
+                    width = np.where(partial, width, float(case.layer.output_bits))[:, None]
+                allowed = (self.positions >= here[operand][:, None]) & (self.positions <= ceiling[p][:, None])
+                need.append(np.where(allowed, held[p] * width, np.inf))
+            chosen, found = _least_traffic(need, self.outside, self.room[:, memory])
+            fits &= found
+            for p, positions, bits_needed in zip(inside, chosen, need, strict=True):
+                if not self.idle.all():
+                    traffic = np.where(np.isfinite(bits_needed), bits_needed * self.outside, np.inf)
+                    enough = (traffic <= traffic[rows, positions][:, None] * (1 + _SAME)).argmax(axis=1)
+                    positions = np.where(self.idle, positions, enough)
+                cut[p] = positions
+                here[shape.place_operand[p]] = positions
+        return Rows(self.design, self.order, cut, fits)
+
+    def _ceilings(self, held: dict[int, Floats]) -> dict[int, Ints]:
+        """Per place (k,): the outermost position whose data this and every level above can hold.
+
+        A shared memory is taken to hold at least what the array itself needs of the other operands.
+        """
+        shape = self.shape
+        bits = element_bits(self.case.layer)
+        least = {
+            p: float(min(bits[shape.place_operand[p]], self.case.layer.output_bits))
+            if shape.places[p].operand == "O"
+            else float(bits[shape.place_operand[p]])
+            for p in held
         }
-        chosen, found = _least_traffic(held, allowed, orders.steps, capacity)
-        fits &= found
-        for operand, _ in held:
-            here[operand] = chosen[operand]
-            cut[operand].append(chosen[operand])
-    return Allocation({operand: tuple(levels) for operand, levels in cut.items()}, fits)
+        ceiling: dict[int, Ints] = {}
+        for operand in OPERANDS:
+            above = np.full(len(self.design), self.case.orders.n)
+            for p in reversed(shape.of(operand)):
+                if p not in held:
+                    continue
+                memory = shape.places[p].memory
+                room = self.room[:, memory]
+                for other in shape.operands_of[memory]:
+                    if other != p:
+                        room = room - held[other][:, 0] * least[other]
+                count = (held[p] * least[p] <= room[:, None]).sum(axis=1)
+                above = np.minimum(above, np.maximum(count - 1, 0))
+                ceiling[p] = above
+        return ceiling
 
 
-def _held_bits(case: NestCase, operand: str, level: int, here: dict[str, Ints]) -> Floats | int:
-    """Bits per element (d, r, 1): an output is a partial sum as long as a loop outside still adds to it."""
-    if operand != "O" or case.layer.partial_bits == case.layer.output_bits:
-        return case.bits[operand]
-    partial = _at_orders(case.orders.runs["O"].reused_above, here["O"]) | case.reduced_above(level)
-    return np.where(partial, float(case.layer.partial_bits), float(case.layer.output_bits))[..., None]
+def _least_traffic(need: list[Floats], outside: Floats, room: Floats) -> tuple[list[Ints], Bools]:
+    """Per operand (k,): the positions with the least traffic to the level above that fit together, ties outwards.
 
-
-def _at_orders(table: NDArray[np.bool_], position: Ints) -> Bools:
-    """table (r, n + 1) at position (d, r) -> (d, r)."""
-    found: Bools = table[np.arange(table.shape[0])[None, :], position]
-    return found
-
-
-def _ceilings(case: NestCase, share: float) -> dict[str, list[Ints]]:
-    """Per operand and level (d, r): the outermost position whose data this and every level above can hold.
-
-    A shared memory is taken to hold at least what the array itself needs of the other operands.
+    `need` (k, n + 1) is bits per position, infinite where a position is not allowed; allowed positions are contiguous
+    and bits do not fall outwards. Traffic of an operand is (iterations outside) x bits. All operands but the last are
+    enumerated; the last one takes the outermost position that still fits, which is its best.
     """
-    last = len(case.memories) - 1
-    ceilings: dict[str, list[Ints]] = {}
-    least = {
-        (operand, level): case.elements(operand, level, whole=False)[..., 0]
-        * min(case.bits[operand], case.layer.output_bits if operand == "O" else case.bits[operand])
-        for operand, levels in case.levels.items()
-        for level in range(len(levels))
-    }
-    for operand, levels in case.levels.items():
-        found: list[Ints] = []
-        bits = min(case.bits[operand], case.layer.output_bits) if operand == "O" else case.bits[operand]
-        above = np.full((len(case.archs), case.orders.steps.shape[0]), case.orders.n)
-        for level in range(len(levels) - 1, -1, -1):
-            index = levels[level].memory
-            others = sum(
-                least[other, place]
-                for other in case.memories[index].operands
-                if other != operand
-                for place, there in enumerate(case.levels[other])
-                if there.memory == index
-            )
-            room = case.capacity[:, index, None] * (1.0 if index == last else share) - others
-            fit = case.elements(operand, level, whole=False) * bits <= np.asarray(room)[..., None]
-            above = np.minimum(above, np.maximum(fit.sum(axis=-1) - 1, 0))
-            found.insert(0, above)
-        ceilings[operand] = found
-    return ceilings
-
-
-def _least_traffic(
-    held: list[tuple[str, Floats]], allowed: dict[str, Bools], steps: Floats, capacity: Floats
-) -> tuple[dict[str, Ints], Bools]:
-    """The positions with the least traffic to the level above among those that fit together, ties outwards.
-
-    Traffic of an operand is (iterations outside) x (bits held). All operands but the last are enumerated; the last one
-    takes the outermost position that still fits, which is its best.
-    """
-    n = steps.shape[1]
-    outside = steps[:, -1:] / steps  # (r, n + 1)
-    *leading, (final, final_bits) = held
-    best: Floats | None = None
-    chosen: dict[str, Ints] = {}
-    shape = np.broadcast_shapes(final_bits.shape[:-1], capacity.shape[:-1])
-    final_bits = np.where(allowed[final], final_bits, np.inf)
-    final_traffic = np.where(allowed[final], final_bits * outside, np.inf)
-    first_allowed = allowed[final].argmax(axis=-1)
-    for picks in np.ndindex(*(n for _ in leading)):
-        room = capacity[..., 0]
-        traffic: Floats | float = 0.0
-        legal = np.ones(shape, dtype=bool)
-        for (operand, bits), pick in zip(leading, picks, strict=True):
-            room = room - bits[..., pick]
-            traffic = traffic + bits[..., pick] * outside[:, pick]
-            legal = legal & allowed[operand][..., pick]
-        count = (final_bits <= room[..., None]).sum(axis=-1)  # allowed positions are contiguous and bits do not fall
-        legal = legal & (count > 0)
-        position = np.where(count > 0, first_allowed + count - 1, 0)
-        tail = np.take_along_axis(np.broadcast_to(final_traffic, (*shape, n)), position[..., None], -1)[..., 0]
-        cost = np.where(legal, traffic + tail, np.inf)
-        if best is None:
-            better = np.ones(shape, dtype=bool)
-            best = cost
-        else:
-            better = legal & (cost <= best)
-            best = np.where(better, cost, best)
-        for (operand, _), pick in zip(leading, picks, strict=True):
-            chosen[operand] = np.where(better, pick, chosen[operand]) if operand in chosen else np.full(shape, pick)
-        chosen[final] = np.where(better, position, chosen[final]) if final in chosen else position
-    assert best is not None
+    *leading, final = need
+    k, n = final.shape
+    rows = np.arange(k)
+    start = np.isfinite(final).argmax(axis=1)
+    if not leading:
+        count = (final <= room[:, None]).sum(axis=1)
+        return [np.where(count > 0, start + count - 1, 0)], count > 0
+    traffic = [np.where(np.isfinite(bits), bits * outside, np.inf) for bits in need]
+    best = np.full(k, np.inf)
+    chosen = [np.zeros(k, dtype=np.int64) for _ in need]
+    for picks in product(range(n), repeat=len(leading)):
+        left, cost = room, np.zeros(k)
+        for bits, moved, pick in zip(leading, traffic, picks, strict=False):
+            left = left - bits[:, pick]
+            cost = cost + moved[:, pick]
+        if not np.isfinite(cost).any():
+            continue
+        count = (final <= left[:, None]).sum(axis=1)
+        position = np.where(count > 0, start + count - 1, 0)
+        cost = np.where(count > 0, cost + traffic[-1][rows, position], np.inf)
+        better = (cost <= best) & np.isfinite(cost)
+        best = np.where(better, cost, best)
+        for i, pick in enumerate(picks):
+            chosen[i] = np.where(better, pick, chosen[i])
+        chosen[-1] = np.where(better, position, chosen[-1])
     return chosen, np.isfinite(best)
+
+
+def fitting(case: Case, rows: Rows) -> NDArray[np.bool_]:
+    """Whether the positions of rows rise from level to level and all that each memory holds fits."""
+    shape, orders = case.shape, case.orders
+    bits = element_bits(case.layer)
+    fits = np.ones(len(rows), dtype=bool)
+    used = np.zeros((shape.memories, len(rows)))
+    below = np.zeros(len(rows), dtype=np.int64)
+    for p, place in enumerate(shape.places):
+        below = np.zeros(len(rows), dtype=np.int64) if place.level == 0 else below
+        here = rows.cut[p]
+        fits &= here >= below
+        width: Floats | float = float(bits[shape.place_operand[p]])
+        if place.operand == "O" and not place.last:
+            partial = orders.adds_later[orders.subset[rows.order, below]] | case.reduced[rows.design, place.spot - 1]
+            width = np.where(partial, width, float(case.layer.output_bits))
+        elif place.operand == "O":
+            width = float(case.layer.output_bits)
+        used[place.memory] += case.held[rows.design, place.spot, orders.subset[rows.order, here]] * width
+        below = here
+    fits &= (used <= case.capacity[rows.design].T).all(axis=0)
+    return fits

@@ -2,7 +2,7 @@
 
 The model is that of ZigZag (Mei et al. 2021, IEEE TC, and its public code, version 3.9.1), restated on arrays:
 - Data moved per period at a link between two levels, and how often, follow from the loops held below it; loops that
-  reuse an operand directly above what a level holds extend its stay (`Runs.stays`).
+  reuse an operand directly above what a level holds extend its stay (`Orders.stays`).
 - A word is moved in steps of the port's smallest width; energy is words x cost per word.
 - Per link: real cycles = bits / width, rounded up; allowed cycles = the whole period where the level that fills is
   double-buffered (it uses at most half of its memory, or what is free holds another copy), else the period divided by
@@ -12,350 +12,235 @@ The model is that of ZigZag (Mei et al. 2021, IEEE TC, and its public code, vers
 - On-loading: the first transfer of each input through the levels, ports shared by both inputs in series; what is
   loaded once is partly hidden in the port's free time during computation. Off-loading: the last transfer of the output.
 
-Deliberate differences, each towards physics: word accesses are not cut down to whole numbers (a port wider than its
-smallest step would read a small tensor zero times); sliding loops whose kernel side is 1 count as indexing the input;
-stalls do not hide on-loading (see `_onload`), so that more bandwidth or memory never makes a mapping slower.
+Deliberate differences, each towards physics: word accesses and averages are not rounded to whole numbers (a port wider
+than its smallest step would read a small tensor zero times); an output loop whose kernel side is 1 counts as indexing
+the input; a stall never hides more on- and off-loading than it costs itself, so that more bandwidth or memory does not
+make a mapping slower.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from workbench.problem.arch import Direction
-from workbench.simulators.loopnest.nestcase import NestCase
-from workbench.simulators.loopnest.orders import Floats, Ints
-
-OUTPUT_FIRST = ("O", "W", "I")
-T = TypeVar("T", bound=np.generic)
-Stored = dict[tuple[str, int], Floats]
+from workbench.simulators.loopnest.allocate import Rows
+from workbench.simulators.loopnest.case import Case, element_bits
+from workbench.simulators.loopnest.orders import Bools, Floats, Ints
 
 
 @dataclass(frozen=True)
-class Link:
-    """Traffic of one operand through one port of one memory, per period; arrays (d, r)."""
+class Latency:
+    """Cycles beside those of the loops themselves, each (k,)."""
 
-    operand: str
-    level: int
-    direction: Direction
-    port: tuple[int, int]
-    bits: Floats
-    periods: Floats
-    period: Floats
-    bits_per_cycle: Floats
-
-
-@dataclass(frozen=True)
-class Cost:
-    """All arrays (d, r), or (d, 1) where the order does not matter."""
-
-    memory_energy_pj: dict[tuple[str, int], Floats]
-    mac_energy_pj: Floats
-    steps: float
     stall: Floats
     onload: Floats
     offload: Floats
-    drain: Floats
-
-    @property
-    def energy_pj(self) -> Floats:
-        """Total energy."""
-        return sum(self.memory_energy_pj.values(), start=self.mac_energy_pj)
-
-    @property
-    def latency(self) -> Floats:
-        """Total cycles."""
-        return self.steps + self.stall + self.onload + self.offload + self.drain
 
 
-class CostModel:
-    """Costs of the mappings of a case, given the positions `cut[operand][level]` (d, r) of each order."""
+@dataclass(frozen=True)
+class _Once:
+    """Transfers that happen once, by port (c, q, k), longest first; `free_share` (q, k) of the port's time is free."""
 
-    def __init__(self, case: NestCase, cut: dict[str, tuple[Ints, ...]]) -> None:
-        self.case = case
-        self.orders = case.orders
-        self.rows = np.arange(case.orders.steps.shape[0])[None, :]
-        self.total = float(case.orders.steps[0, -1])
-        self.cut: dict[str, list[Ints]] = {
-            operand: [self._at(case.orders.runs[operand].stays, c) for c in levels] for operand, levels in cut.items()
-        }
-        self.partial = self._partial_flags()
-        self.period = {operand: self._periods(operand) for operand in case.levels}
+    free_share: Floats
+    order: Ints
+    ranked: Floats
+    before: Floats
 
-    def _at(self, table: NDArray[T], position: Ints) -> NDArray[T]:
-        """(r, n + 1) or (d, r, n + 1) at (d, r) -> (d, r)."""
-        if table.ndim == 2:
-            return np.asarray(table[self.rows, position])
-        return np.asarray(np.take_along_axis(table, position[..., None], -1)[..., 0])
 
-    def _start(self, operand: str, level: int) -> Ints:
-        """Where the loops of a level begin."""
-        return self.cut[operand][level - 1] if level else np.zeros_like(self.cut[operand][0])
+class Moves:
+    """What moves over every link of rows (k) of a case: arrays (g, k) per spot and (l, k) per link."""
 
-    def _partial_flags(self) -> list[NDArray[np.bool_]]:
-        """Per output level, and one more: whether sums that pass below it are still partial."""
-        flags: list[NDArray[np.bool_]] = []
-        for level in range(len(self.case.levels["O"])):
-            outside = self._at(self.orders.runs["O"].reused_above, self._start("O", level))
-            flags.append(outside | self.case.reduced_above(level))
-        return [*flags, np.zeros_like(flags[0])]
-
-    def _periods(self, operand: str) -> list[Floats]:
-        """Cycles between transfers: [at the array, at level 0, at level 1, ...]."""
-        held = [self._at(self.orders.steps, c) for c in self.cut[operand]]
-        start = np.zeros_like(self.cut[operand][0])
-        stationary = (
-            np.ones_like(held[0])
-            if operand == "O"
-            else self._at(self.orders.steps, self._at(self.orders.runs[operand].stays, start))
-        )
-        return [stationary, *held]
-
-    def held(self, operand: str, *, whole: bool) -> list[Floats]:
-        """Elements below a link: [one at the array, in level 0, in level 1, ...]."""
-        case = self.case
-        found = [np.ones_like(self.period[operand][0])]
-        for level in range(len(case.levels[operand])):
-            elements = self._at(case.elements(operand, level, whole=whole), self.cut[operand][level])
-            found.append(np.round(elements))
-        return found
-
-    def bits_held(self, operand: str, place: int) -> Floats | int:
-        """Bits per element of what lies below a link: place 0 is the array, place 1 level 0, ..."""
-        if operand != "O":
-            return self.case.bits[operand]
-        layer = self.case.layer
-        return np.where(self.partial[place], float(layer.partial_bits), float(layer.output_bits))
-
-    def links(self, *, whole: bool) -> list[Link]:
-        """Every transfer of every operand, with averages or whole numbers of units."""
-        found: list[Link] = []
-        for operand in OUTPUT_FIRST:
-            held = self.held(operand, whole=whole)
-            top = len(self.case.levels[operand]) - 1
-            for level in range(top + 1):
-                low = held[level] * self.case.multicast(operand, level, whole=whole)
-                if operand == "O":
-                    found.append(self._link(operand, level, "from_low", low))
-                    found.append(self._link(operand, level, "to_low", low, only_partial=True))
-                    if level < top:
-                        found.append(self._link(operand, level, "to_high", held[level + 1]))
-                        found.append(self._link(operand, level, "from_high", held[level + 1], only_partial=True))
-                else:
-                    found.append(self._link(operand, level, "to_low", low))
-                    if level < top:
-                        found.append(self._link(operand, level, "from_high", held[level + 1]))
-        return found
-
-    def _link(
-        self, operand: str, level: int, direction: Direction, elements: Floats, *, only_partial: bool = False
-    ) -> Link:
-        place = level if direction in ("to_low", "from_low") else level + 1
-        period = self.period[operand][place]
-        periods = self.total / period
-        if only_partial:
-            periods = np.where(self.partial[place], periods, 0.0)
-            bits = elements * self.case.layer.partial_bits
-        else:
-            bits = elements * self.bits_held(operand, place)
-        memory = self.case.levels[operand][level].memory
-        port = self.case.memories[memory].port_of(operand, direction)
-        return Link(operand, level, direction, (memory, port), bits, periods, period, np.floor(bits / period))
-
-    def evaluate(self) -> Cost:
-        """Energy from averages, latency from whole numbers of units."""
-        case = self.case
-        energy: Stored = {}
-        for link in self.links(whole=False):
-            memory, port = link.port
-            width, step = case.port_width(memory, port), case.port_step(memory, port)
-            words = np.ceil(link.bits / step) * (step / width) * link.periods * case.units(link.operand, link.level)
-            cost = case.read_pj if link.direction in ("to_low", "to_high") else case.write_pj
-            place = (link.operand, link.level)
-            energy[place] = energy.get(place, np.zeros(1)) + words * cost[:, memory, None]
+    def __init__(self, case: Case, rows: Rows) -> None:
+        self.case, self.rows = case, rows
+        shape, orders = case.shape, case.orders
+        k = len(rows)
+        order = rows.order
+        self.end = np.zeros((shape.spots, k), dtype=np.int64)  # where the loops of a spot end
+        self.end[shape.place_spot] = orders.stays[shape.place_operand[:, None], order, rows.cut]
+        stationary = self.end.copy()
+        for operand in ("W", "I"):
+            spot = shape.array_spots[operand]
+            stationary[spot] = orders.stays[shape.spot_operand[spot], order, 0]
+        self.subset = orders.subset[order, self.end]  # (g, k)
+        self.period = orders.steps[orders.subset[order, stationary]]
+        spots = np.arange(shape.spots)[:, None]
+        self.held = case.held[rows.design, spots, self.subset]
+        outputs = slice(shape.array_spots["O"], shape.array_spots["O"] + len(shape.of("O")))
+        self.partial = np.zeros((shape.spots, k), dtype=bool)
+        self.partial[outputs] = orders.adds_later[self.subset[outputs]] | case.reduced[rows.design, outputs].T
         layer = case.layer
-        mac_scale = layer.macs * (layer.weight_bits * layer.input_bits / 64)
-        stall, onload, offload = self._latency(self.links(whole=True))
-        return Cost(
-            memory_energy_pj=energy,
-            mac_energy_pj=np.array([[a.mac_energy_pj * mac_scale] for a in case.archs]),
-            steps=self.total,
-            stall=stall,
-            onload=onload,
-            offload=offload,
-            drain=case.drain_cycles,
-        )
+        bits = np.array(element_bits(layer), dtype=np.float64)[shape.spot_operand][:, None]
+        final = np.where(self.partial, float(layer.partial_bits), float(layer.output_bits))
+        self.bits = np.where(shape.spot_operand[:, None] == 0, final, bits)  # (g, k) per element
+        self.active: Bools = ~shape.link_partial[:, None] | self.partial[shape.link_spot]
+        self.periods = np.where(self.active, case.total / self.period[shape.link_spot], 0.0)  # (l, k)
 
-    def _top_run(self, operand: str, place: int, kind: Literal["relevant", "reuse"]) -> Floats:
-        """Iterations of the unbroken run of such loops at the top of what a place holds (1 at the array)."""
-        if place == 0:
-            return np.ones_like(self.period[operand][0])
-        level = place - 1
-        runs = self.orders.runs[operand]
-        starts = runs.relevant_from if kind == "relevant" else runs.irrelevant_from
-        end = self.cut[operand][level]
-        start = np.maximum(self._at(starts, end), self._start(operand, level))
-        return self._at(self.orders.steps, end) / self._at(self.orders.steps, start)
+    def energy_parts(self) -> Floats:
+        """(l, k): pJ of each link."""
+        case, spot, d = self.case, self.case.shape.link_spot, self.rows.design
+        moved = self.held[spot] * self.bits[spot] * case.multicast[d].T
+        parts: Floats = np.ceil(moved / case.link_step[d].T) * self.periods * case.step_pj[d].T
+        return parts
 
-    def _double_buffered(self) -> dict[tuple[str, int], NDArray[np.bool_]]:
-        """(operand, place) -> whether the next data can come while the present is used; place 0 never."""
-        case = self.case
-        used: Stored = {}
-        shared: dict[int, Floats] = {}
-        for operand in OUTPUT_FIRST:
-            held = self.held(operand, whole=False)
-            for level, there in enumerate(case.levels[operand]):
-                bits = held[level + 1] * self.bits_held(operand, level + 1)
-                live = np.floor(bits / self._top_run(operand, level + 1, "relevant"))
-                used[operand, level] = live / case.capacity[:, there.memory, None]
-                shared[there.memory] = shared.get(there.memory, np.zeros(1)) + used[operand, level]
-        flags: dict[tuple[str, int], NDArray[np.bool_]] = {}
-        for operand in OUTPUT_FIRST:
-            flags[operand, 0] = np.zeros_like(self.partial[0])
-            for level, there in enumerate(case.levels[operand]):
-                total = shared[there.memory]
-                spare = (total > 0.5) & (used[operand, level] <= 1 - total)
-                flags[operand, level + 1] = (total <= 0.5) | spare
-                shared[there.memory] = total + np.where(spare, used[operand, level], 0.0)
-        return flags
+    def energy_pj(self) -> Floats:
+        """(k,): total energy."""
+        total: Floats = self.energy_parts().sum(axis=0) + self.case.mac_pj[self.rows.design]
+        return total
 
-    def _latency(self, links: list[Link]) -> tuple[Floats, Floats, Floats]:
-        """(stall, on-loading, off-loading), each (d, r)."""
-        flags = self._double_buffered()
-        ports: dict[tuple[int, int], list[tuple[Link, Floats, Floats]]] = {}
-        for link in links:
-            place = link.level if link.direction in ("to_low", "from_low") else link.level + 1
-            real = np.ceil(link.bits / self.case.port_width(*link.port))
-            window = np.floor(link.period / self._top_run(link.operand, place, "reuse"))
-            allowed = np.where(flags[link.operand, place], link.period, window)
-            ports.setdefault(link.port, []).append((link, real, allowed))
-        stall = np.zeros_like(self.period["O"][0])
-        for sharing in ports.values():
-            stall = np.maximum(stall, _port_stall(sharing))
-        onload, offload = self._edges(ports, stall)
+    def whole(self) -> None:
+        """Work out transfers of whole numbers of units: `held_whole`, `moved`, `real` cycles."""
+        case, spot, d = self.case, self.case.shape.link_spot, self.rows.design
+        if case.held_whole is case.held:
+            self.held_whole = self.held
+        else:
+            self.held_whole = np.round(case.held_whole[d, np.arange(case.shape.spots)[:, None], self.subset])
+        self.moved = self.held_whole[spot] * self.bits[spot] * case.multicast_whole[d].T
+        self.real = np.ceil(self.moved / case.link_width[d].T)
+
+    def least_latency(self) -> Floats:
+        """(k,): no fewer cycles than these.
+
+        The stall of a port is at least sum(real x (periods - 1)) - total: its late links add (real - allowed) x
+        (periods - 1), the rest is at least the remaining transfers less the union of their windows, and the windows'
+        sum cancels; a union is at most the total.
+        """
+        load = self.real * np.maximum(self.periods - 1, 0.0)
+        least: Floats = np.maximum(self._by_port(load, 0.0).sum(axis=0).max(axis=0), self.case.total)
+        return least + self.case.drain[self.rows.design]
+
+    def latency(self) -> Latency:
+        """Stall, on-loading and off-loading."""
+        shape = self.case.shape
+        window = np.floor(self.period / self._top_run(self.case.orders.reuse_from))
+        window[list(shape.array_spots.values())] = self.period[list(shape.array_spots.values())]
+        allowed = np.where(self._double_buffered(), self.period, window)[shape.link_spot]
+        stall = np.maximum(0.0, self._port_stalls(allowed).max(axis=0))
+        onload, offload = self._edges(stall)
         if stall.any():
-            # A stall cannot hide more than it costs: without it the run would take this long.
-            onload_free, offload_free = self._edges(ports, np.zeros_like(stall))
+            # Without its stall the run would take this long; a stall cannot hide more than it costs.
+            onload_free, offload_free = self._edges(np.zeros_like(stall))
             saved = onload_free + offload_free - onload - offload
             onload = onload + np.maximum(0.0, saved - stall)
-        return stall, onload, offload
+        return Latency(stall, onload, offload)
 
-    def _edges(
-        self, ports: dict[tuple[int, int], list[tuple[Link, Floats, Floats]]], stall: Floats
-    ) -> tuple[Floats, Floats]:
+    def _start(self) -> Ints:
+        """(g, k): where the loops that a spot adds to the one below begin."""
+        start = np.zeros_like(self.end)
+        start[1:] = self.end[:-1]
+        start[list(self.case.shape.array_spots.values())] = 0
+        return start
+
+    def _top_run(self, starts: Ints) -> Floats:
+        """(g, k): iterations of the unbroken run of such loops at the top of what a spot adds."""
+        orders, order = self.case.orders, self.rows.order
+        begin = np.maximum(starts[self.case.shape.spot_operand[:, None], order, self.end], self._start())
+        run: Floats = orders.steps[self.subset] / orders.steps[orders.subset[order, begin]]
+        return run
+
+    def _double_buffered(self) -> Bools:
+        """(g, k): whether the next data can come while the present is used; never at the array."""
+        case, shape = self.case, self.case.shape
+        live = np.floor(np.round(self.held) * self.bits / self._top_run(case.orders.relevant_from))
+        flags = np.zeros(live.shape, dtype=bool)
+        for memory, places in enumerate(shape.operands_of):
+            used = {p: live[shape.places[p].spot] / case.capacity[self.rows.design, memory] for p in places}
+            total = np.zeros(len(self.rows))
+            for p in places:
+                total = total + used[p]
+            for p in places:
+                spare = (total > 0.5) & (used[p] <= 1 - total)
+                flags[shape.places[p].spot] = (total <= 0.5) | spare
+                total = total + np.where(spare, used[p], 0.0)
+        return flags
+
+    def _by_port(self, values: Floats, idle: float) -> Floats:
+        """(l, k) -> (c, q, k): the links of each port, `idle` where a port has fewer than the most."""
+        padded: Floats = np.vstack([values, np.full((1, values.shape[1]), idle)])[self.case.shape.port_links]
+        return padded
+
+    def _port_stalls(self, allowed: Floats) -> Floats:
+        """(q, k): late links add up; links with slack wait only where windows overlap."""
+        repeats = np.maximum(self.periods - 1, 0.0)
+        balance = (self.real - allowed) * repeats
+        late = self._by_port(np.maximum(balance, 0.0), 0.0).sum(axis=0)
+        rest = self._by_port(np.minimum(balance, 0.0) + allowed * repeats, 0.0).sum(axis=0)
+        period = self._by_port(np.where(self.active, self.period[self.case.shape.link_spot], 1.0), 1.0)
+        window = self._by_port(np.where(self.active, allowed, 0.0), 0.0)
+        stalls: Floats = late + np.maximum(0.0, rest - _window_union(period, window, self.case.total))
+        return stalls
+
+    def _edges(self, stall: Floats) -> tuple[Floats, Floats]:
         """(on-loading, off-loading) around a computation with a given stall."""
-        first: dict[tuple[str, int, Direction], Floats] = {}
-        for (memory, port), sharing in ports.items():
-            first.update(self._first_transfers(self.case.port_width(memory, port), sharing, stall))
+        first = self.real - self._hidden(stall)
         return self._onload(first), self._offload(first)
 
-    def _first_transfers(
-        self, width: Floats, sharing: list[tuple[Link, Floats, Floats]], stall: Floats
-    ) -> dict[tuple[str, int, Direction], Floats]:
-        """Cycles of the first input and last output transfers of one port.
+    @cached_property
+    def _once(self) -> _Once:
+        """What `_hidden` needs that does not depend on the stall."""
+        case, shape = self.case, self.case.shape
+        spot = shape.link_spot
+        edge = ~shape.link_partial[:, None]  # partial sums take no part at the edges
+        once = edge & (self.periods == 1)
+        rate = np.where(edge & ~once, np.floor(self.moved / self.period[spot]), 0.0)
+        width = case.width[self.rows.design].T  # (q, k)
+        inner = np.array([shape.array_spots[shape.places[link.place].operand] + 1 for link in shape.links])
+        least = np.ceil(self.held_whole[inner] * self.bits[inner] / case.link_width[self.rows.design].T)
+        spare = self._by_port(np.where(once, np.maximum(0.0, self.real - least), 0.0), 0.0)
+        order = np.argsort(self._by_port(np.where(once, -self.real, np.inf), np.inf), axis=0, kind="stable")
+        ranked = np.take_along_axis(spare, order, 0)
+        free = np.maximum(0.0, (width - self._by_port(rate, 0.0).sum(axis=0)) / width)
+        return _Once(free, order, ranked, np.cumsum(ranked, axis=0) - ranked)
 
-        A transfer that happens once may use what the port has free during computation, the longest first, but not for
-        what the innermost level needs to start (or has left at the end).
+    def _hidden(self, stall: Floats) -> Floats:
+        """(l, k): cycles of transfers that happen once that their port has free during computation.
+
+        The longest goes first; what the innermost level needs to start (or has left at the end) is not hidden.
         """
-        moved = [
-            (link, real)
-            for link, real, _ in sharing
-            if not (link.operand == "O" and link.direction in ("to_low", "from_high"))
-        ]
-        if not moved:
-            return {}
-        once = [link.periods == 1 for link, _ in moved]
-        busy = sum(np.where(o, 0.0, link.bits_per_cycle) for o, (link, _) in zip(once, moved, strict=True))
-        free = np.maximum(0.0, (width - busy) / width * (self.total + stall))
-        real = np.stack([np.broadcast_to(r, stall.shape) for _, r in moved])  # (links, d, r)
-        least = np.stack(
-            [
-                np.ceil(self.held(link.operand, whole=True)[1] * self.bits_held(link.operand, 1) / width)
-                for link, _ in moved
-            ]
-        )
-        spare = np.where(np.stack(once), np.maximum(0.0, real - least), 0.0)
-        order = np.argsort(np.where(np.stack(once), -real, np.inf), axis=0, kind="stable")
-        spare_sorted = np.take_along_axis(spare, order, 0)
-        before = np.cumsum(spare_sorted, axis=0) - spare_sorted
-        hidden_sorted = np.clip(free[None] - before, 0.0, spare_sorted)
-        hidden = np.zeros_like(spare)
-        np.put_along_axis(hidden, order, hidden_sorted, 0)
-        return {(link.operand, link.level, link.direction): real[i] - hidden[i] for i, (link, _) in enumerate(moved)}
+        once = self._once
+        free = once.free_share * (self.case.total + stall)
+        by_port = np.empty_like(once.ranked)
+        np.put_along_axis(by_port, once.order, np.clip(free - once.before, 0.0, once.ranked), 0)
+        hidden = np.zeros((len(self.case.shape.links) + 1, len(stall)))
+        hidden[self.case.shape.port_links] = by_port
+        return hidden[:-1]
 
-    def _onload(self, first: dict[tuple[str, int, Direction], Floats]) -> Floats:
-        """Cycles before the array can start: links on ports that both inputs share come one after the other."""
-        parts: dict[str, tuple[Floats, Floats]] = {}
+    def _onload(self, first: Floats) -> Floats:
+        """(k,): cycles before the array can start: links on ports that both inputs share come one after the other."""
+        together, rest = {}, {}
         for operand in ("W", "I"):
-            levels = self.case.levels[operand]
-            together = np.zeros_like(self.period["O"][0])
-            alone, half = np.zeros_like(together), np.zeros_like(together)
-            for level in range(len(levels) - 1):
-                fill, drain = first[operand, level, "from_high"], first[operand, level + 1, "to_low"]
-                longest = np.maximum(fill, drain)
-                sharing = (
-                    self._port_shared(operand, level, "from_high"),
-                    self._port_shared(operand, level + 1, "to_low"),
-                )
+            apart = np.zeros(len(self.rows))
+            shared, half = np.zeros_like(apart), np.zeros_like(apart)
+            for fill, drain in self.case.shape.pairs[operand]:
+                longest = np.maximum(first[fill], first[drain])
+                sharing = [bool(self.case.shape.inputs_share[self.case.shape.links[i].port]) for i in (fill, drain)]
                 if all(sharing):
-                    together = together + longest
+                    shared = shared + longest
                 elif any(sharing):
                     half = longest
                 else:
-                    alone = alone + longest
-            parts[operand] = together, half + alone
-        (w_together, w_rest), (i_together, i_rest) = parts["W"], parts["I"]
-        weights_first = w_together + np.maximum(i_together + i_rest, w_rest)
-        inputs_first = i_together + np.maximum(w_together + w_rest, i_rest)
+                    apart = apart + longest
+            together[operand], rest[operand] = shared, half + apart
+        weights_first = together["W"] + np.maximum(together["I"] + rest["I"], rest["W"])
+        inputs_first = together["I"] + np.maximum(together["W"] + rest["W"], rest["I"])
         return np.minimum(weights_first, inputs_first)
 
-    def _port_shared(self, operand: str, level: int, direction: Direction) -> bool:
-        """Whether the port of a link serves both inputs."""
-        memory = self.case.memories[self.case.levels[operand][level].memory]
-        port = memory.port_of(operand, direction)
-        other = "I" if operand == "W" else "W"
-        return other in memory.operands and port in (
-            memory.port_of(other, "to_low"),
-            memory.port_of(other, "from_high"),
-        )
-
-    def _offload(self, first: dict[tuple[str, int, Direction], Floats]) -> Floats:
-        """Cycles after the array has finished: level after level."""
-        found = np.zeros_like(self.period["O"][0])
-        for level in range(len(self.case.levels["O"]) - 1):
-            found = found + np.maximum(first["O", level, "to_high"], first["O", level + 1, "from_low"])
+    def _offload(self, first: Floats) -> Floats:
+        """(k,): cycles after the array has finished: level after level."""
+        found = np.zeros(len(self.rows))
+        for drain, fill in self.case.shape.pairs["O"]:
+            found = found + np.maximum(first[drain], first[fill])
         return found
 
 
-def _port_stall(sharing: list[tuple[Link, Floats, Floats]]) -> Floats:
-    """Stall of one port: links that are late add up; links with slack wait only where windows overlap."""
-    late: Floats = np.zeros(1)
-    slack: Floats = np.zeros(1)
-    windows: Floats = np.zeros(1)
-    for link, real, allowed in sharing:
-        repeats = np.maximum(link.periods - 1, 0.0)
-        balance = (real - allowed) * repeats
-        late = late + np.maximum(balance, 0.0)
-        slack = slack + np.minimum(balance, 0.0)
-        windows = windows + allowed * repeats
-    return late + np.maximum(0.0, slack + windows - _window_union(sharing))
+def _window_union(period: Floats, window: Floats, total: float) -> Floats:
+    """(links, ...) -> (...): cycles of the whole run in which at least one link of a port may move data.
 
-
-def _window_union(sharing: list[tuple[Link, Floats, Floats]]) -> Floats:
-    """Cycles of the whole run in which at least one link may move data.
-
-    Each link has the first `allowed` cycles of its every period. All periods are products of the innermost loops of
+    Each link has the first `window` cycles of its every period. All periods are products of the innermost loops of
     one order, so each divides the next larger, and the count follows by recursion: a longer link covers the first
     cycles of its period, shorter ones what they cover of the rest.
     """
-    shape = np.broadcast_shapes(*(link.periods.shape for link, _, _ in sharing))
-    active = np.stack([np.broadcast_to(link.periods > 0, shape) for link, _, _ in sharing])
-    period = np.where(active, np.stack([np.broadcast_to(link.period, shape) for link, _, _ in sharing]), 1.0)
-    window = np.where(active, np.stack([np.broadcast_to(allowed, shape) for _, _, allowed in sharing]), 0.0)
-    total = np.max(np.stack([np.broadcast_to(link.period * link.periods, shape) for link, _, _ in sharing]), axis=0)
     order = np.argsort(period, axis=0, kind="stable")
     period, window = np.take_along_axis(period, order, 0), np.take_along_axis(window, order, 0)
     covered: list[Floats] = []  # by the links up to and including this one, in one period of this one
@@ -364,13 +249,13 @@ def _window_union(sharing: list[tuple[Link, Floats, Floats]]) -> Floats:
     def within(length: Floats, upto: int) -> Floats:
         """Cycles covered by the links below `upto` in the first `length` cycles."""
         if upto == 0:
-            return np.zeros(shape)
+            return np.zeros_like(length)
         at = upto - 1
         whole, rest = np.divmod(length, period[at])
         beyond = window[at] + within(rest, at) - inside[at]
         return whole * covered[at] + np.where(rest <= window[at], rest, beyond)
 
-    for at in range(len(sharing)):
+    for at in range(len(period)):
         inside.append(within(window[at], at))
         covered.append(window[at] + within(period[at], at) - inside[at])
     union: Floats = covered[-1] * (total / period[-1])

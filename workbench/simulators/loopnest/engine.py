@@ -1,4 +1,9 @@
-"""The mapping search: for each design, the best mapping of a layer over spatial mappings, loop orders and fillings."""
+"""The mapping search: for each design, the best mapping of a layer over spatial mappings, loop orders and fillings.
+
+Every order is allocated greedily, its energy and a lower bound of its latency worked out; only mappings whose bound
+could still be among the best get their exact latency, so nothing better is lost (`_ranked`). The best few are then
+improved loop by loop, because the greedy rule sees neither double buffering nor what on-loading costs.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +16,29 @@ import numpy as np
 from workbench.problem.arch import OPERANDS, Arch
 from workbench.problem.layer import Layer
 from workbench.problem.metrics import Breakdown, Infeasible, LayerMapping, LoopLevel, Metrics, Outcome
-from workbench.simulators.loopnest.allocate import Allocation, allocate
-from workbench.simulators.loopnest.cost import Cost, CostModel
-from workbench.simulators.loopnest.nestcase import NestCase, topology
-from workbench.simulators.loopnest.orders import SLIDING, Floats, Loop, Orders, all_orders, temporal_loops
+from workbench.simulators.loopnest.allocate import Filling, Rows, allocate, fitting, joined
+from workbench.simulators.loopnest.case import Case, element_bits
+from workbench.simulators.loopnest.cost import Moves
+from workbench.simulators.loopnest.orders import SLIDING, Floats, Ints, Loop, Orders, all_orders, temporal_loops
+from workbench.simulators.loopnest.shape import topology
 from workbench.simulators.loopnest.spatial import Spatial, candidates
 
 Criterion = Literal["latency", "energy", "edp"]
 
-FILLINGS = (1.0, 0.5)
-"""Parts of the on-chip memories that an allocation may fill: all, or half so that the rest double-buffers."""
+FILLINGS = (Filling(), Filling(idle=False), Filling(share=0.5, idle=False))
+"""How full an order makes the memories: as far as they go, without what saves no traffic, and half of that."""
 
-ROWS_PER_CHUNK = 20_000
-"""(design, order) pairs worked on at once; each needs some 4 kB, so a chunk stays near 80 MB."""
+REFINED = 8
+"""How many mappings of a design, of different cost, are improved loop by loop."""
+
+MOST_MOVES = 2
+"""At most so many times."""
+
+ROWS_PER_CHUNK = 60_000
+"""Mappings worked on at once; each needs some 2.5 kB, so a chunk stays near 150 MB."""
+
+FIRST_WAVE = 48
+"""How many mappings of a design get an exact latency before the bound is used."""
 
 
 @dataclass
@@ -38,7 +53,7 @@ class _Best:
 def evaluate_layer(archs: Sequence[Arch], layer: Layer, criterion: Criterion, factors: int) -> list[Outcome]:
     """One outcome per architecture: the metrics of its best mapping by `criterion`, or why there is none.
 
-    `factors` limits the prime factors that loop orders are made of. Every order of every spatial mapping is costed.
+    `factors` limits the prime factors that loop orders are made of. Every order of every spatial mapping counts.
     """
     sliding = sliding_loops(layer)
     best = [_Best() for _ in archs]
@@ -50,12 +65,11 @@ def evaluate_layer(archs: Sequence[Arch], layer: Layer, criterion: Criterion, fa
             groups.setdefault((topology(arch), loops), []).append((index, spatial))
     for (_, loops), members in groups.items():
         orders = all_orders(loops, sliding)
-        rows = max(1, ROWS_PER_CHUNK // len(orders.order))
-        for start in range(0, len(members), rows):
-            chunk = members[start : start + rows]
-            case = NestCase(layer, [archs[i] for i, _ in chunk], [s for _, s in chunk], orders)
-            for filling in FILLINGS:
-                _improve(case, allocate(case, filling), criterion, [best[i] for i, _ in chunk])
+        size = max(1, ROWS_PER_CHUNK // (len(orders.order) * len(FILLINGS)))
+        for start in range(0, len(members), size):
+            chunk = members[start : start + size]
+            case = Case(layer, [archs[i] for i, _ in chunk], [s for _, s in chunk], orders)
+            _improve(case, criterion, [best[i] for i, _ in chunk])
     return [b.metrics or _why_not(arch, layer, b.tried, sliding) for arch, b in zip(archs, best, strict=True)]
 
 
@@ -65,21 +79,90 @@ def sliding_loops(layer: Layer) -> frozenset[str]:
     return SLIDING - {outer for outer, kernel in pairs if layer.size(kernel) == 1}
 
 
-def _improve(case: NestCase, allocation: Allocation, criterion: Criterion, best: list[_Best]) -> None:
-    """Keep the best order of each design of a case where it beats what the design has."""
-    if not allocation.fits.any():
-        return
-    cost = CostModel(case, allocation.cut).evaluate()
-    latency = np.where(allocation.fits, cost.latency, np.inf)
-    energy = np.where(allocation.fits, cost.energy_pj, np.inf)
+def _improve(case: Case, criterion: Criterion, best: list[_Best]) -> None:
+    """Keep the best mapping of each design of a case where it beats what the design has."""
+    rows = _ranked(case, criterion, allocate(case, FILLINGS), REFINED)
+    fresh = rows
+    for _ in range(MOST_MOVES):
+        moved = _neighbours(case, fresh)
+        if not len(moved):
+            break
+        better = _ranked(case, criterion, joined([rows, moved]), REFINED)
+        known = {row.tobytes() for row in _identities(rows)}
+        fresh = better.take(np.array([row.tobytes() not in known for row in _identities(better)], dtype=bool))
+        rows = better
+    firsts = rows.take(np.unique(rows.design, return_index=True)[1])
+    for i in range(len(firsts)):
+        kept = best[int(firsts.design[i])]
+        score = float(firsts.first[i]), float(firsts.second[i])
+        if score < kept.score:
+            kept.score, kept.metrics = score, _metrics(case, firsts, i)
+
+
+def _identities(rows: Rows) -> Ints:
+    """(k, 2 + p): what tells mappings apart."""
+    return np.vstack([rows.design, rows.order, rows.cut]).T.copy()
+
+
+def _ranked(case: Case, criterion: Criterion, rows: Rows, most: int) -> Rows:
+    """Per design, its `most` best mappings of different cost, best first; of equal ones the first stays.
+
+    Mappings get their exact cost in the order of their lower bound, until the bounds left exceed the cost of the
+    `most`-th best: what is left out is worse than all that are kept.
+    """
+    rows = rows.take(np.flatnonzero(rows.fits))
+    if not len(rows):
+        return rows
+    moves = Moves(case, rows)
+    energy = moves.energy_pj()
+    if criterion != "energy":
+        moves.whole()
+    bound, _ = scores(energy if criterion == "energy" else moves.least_latency(), energy, criterion)
+    order = np.lexsort((bound, rows.design))
+    rows, energy, bound = rows.take(order), energy[order], bound[order]
+    place = np.arange(len(rows)) - np.searchsorted(rows.design, rows.design)  # of a row among those of its design
+    designs = len(case.archs)
+    limit = np.full(designs, np.inf)
+    kept: list[Rows] = []
+    low, high = 0, FIRST_WAVE
+    while True:
+        wave = np.flatnonzero((place >= low) & (place < high) & (bound <= limit[rows.design]))
+        if not len(wave):
+            break
+        chosen = rows.take(wave)
+        exact = _exact(case, criterion, chosen, energy[wave])
+        kept = [_distinct_best([*kept, exact], most)]
+        counts = np.bincount(kept[0].design, minlength=designs)
+        full = np.flatnonzero(counts >= most)
+        ends = np.cumsum(counts) - 1
+        limit[full] = kept[0].first[ends[full]]
+        low, high = high, high * 3
+    return kept[0]
+
+
+def _exact(case: Case, criterion: Criterion, rows: Rows, energy: Floats) -> Rows:
+    """The rows with their exact ranking."""
+    moves = Moves(case, rows)
+    moves.whole()
+    edges = moves.latency()
+    latency = case.total + edges.stall + edges.onload + edges.offload + case.drain[rows.design]
     first, second = scores(latency, energy, criterion)
-    lowest = first.min(axis=1, keepdims=True)
-    picks = np.where(first == lowest, second, np.inf).argmin(axis=1)
-    for d, pick in enumerate(picks):
-        score = float(first[d, pick]), float(second[d, pick])
-        if np.isfinite(score[0]) and score < best[d].score:
-            best[d].score = score
-            best[d].metrics = metrics_at(case, allocation, cost, d, int(pick))
+    return Rows(rows.design, rows.order, rows.cut, rows.fits, first, second)
+
+
+def _distinct_best(parts: list[Rows], most: int) -> Rows:
+    """Per design its `most` best rows of different cost, best first; equal ones in the order of loops and cuts."""
+    rows = joined(parts)
+    first, second = (np.concatenate([getattr(p, name) for p in parts]) for name in ("first", "second"))
+    ranking = np.lexsort((*rows.cut[::-1], rows.order, second, first, rows.design))
+    rows, first, second = rows.take(ranking), first[ranking], second[ranking]
+    new = np.ones(len(rows), dtype=bool)
+    new[1:] = (np.diff(rows.design) != 0) | (np.diff(first) != 0) | (np.diff(second) != 0)
+    rows, first, second = rows.take(new), first[new], second[new]
+    place = np.arange(len(rows)) - np.searchsorted(rows.design, rows.design)
+    best = place < most
+    rows = rows.take(best)
+    return Rows(rows.design, rows.order, rows.cut, rows.fits, first[best], second[best])
 
 
 def scores(latency: Floats, energy: Floats, criterion: Criterion) -> tuple[Floats, Floats]:
@@ -91,49 +174,74 @@ def scores(latency: Floats, energy: Floats, criterion: Criterion) -> tuple[Float
     return latency * energy, latency
 
 
-def metrics_at(case: NestCase, allocation: Allocation, cost: Cost, d: int, r: int) -> Metrics:
-    """The metrics of one design under one order."""
-    arch, spatial = case.archs[d], case.spatials[d]
+def _neighbours(case: Case, rows: Rows) -> Rows:
+    """Mappings with one operand keeping one loop more or less at one level; levels in the way move along."""
+    found: list[Rows] = []
+    shape = case.shape
+    for operand in OPERANDS:
+        places = shape.of(operand)[:-1]
+        for p in places:
+            for step in (-1, 1):
+                moved = np.clip(rows.cut[p] + step, 0, case.orders.n)
+                cut = rows.cut.copy()
+                for other in places:
+                    if other != p:
+                        cut[other] = np.minimum(cut[other], moved) if other < p else np.maximum(cut[other], moved)
+                cut[p] = moved
+                found.append(Rows(rows.design, rows.order, cut, rows.fits))
+    if not found:
+        return rows.take(np.zeros(0, dtype=np.int64))
+    everything = joined(found)
+    return everything.take(fitting(case, everything))
 
-    def at(values: Floats) -> float:
-        return float(values[min(d, values.shape[0] - 1), min(r, values.shape[1] - 1)])
 
-    shares = tuple(
-        (case.memories[there.memory].name, operand, at(cost.memory_energy_pj[operand, level]))
-        for operand in OPERANDS
-        for level, there in enumerate(case.levels[operand])
-    )
+def _metrics(case: Case, rows: Rows, i: int) -> Metrics:
+    """The metrics of one row."""
+    one = Moves(case, rows.take(np.array([i])))
+    one.whole()
+    edges = one.latency()
+    d = int(rows.design[i])
+    arch, spatial, shape = case.archs[d], case.spatials[d], case.shape
+    parts = one.energy_parts()[:, 0]
+    per_place = np.zeros(len(shape.places))
+    np.add.at(per_place, [link.place for link in shape.links], parts)
+    stall, onload, offload = (float(v[0]) for v in (edges.stall, edges.onload, edges.offload))
+    offload += float(case.drain[d])
     ideal = float(-(-case.layer.macs // arch.pes))
-    breakdown = Breakdown(
-        mac_energy_pj=at(cost.mac_energy_pj),
-        memory_energy_pj=shares,
-        ideal_cycles=ideal,
-        spatial_stall_cycles=cost.steps - ideal,
-        temporal_stall_cycles=at(cost.stall),
-        onload_cycles=at(cost.onload),
-        offload_cycles=at(cost.offload + cost.drain),
-    )
-    mapping = LayerMapping(
-        spatial=spatial.mean,
-        temporal=tuple((operand, _levels(case, allocation, operand, d, r)) for operand in OPERANDS),
+    shares = tuple(
+        (arch.memories[shape.places[p].memory].name, operand, float(per_place[p]))
+        for operand in OPERANDS
+        for p in shape.of(operand)
     )
     return Metrics(
-        latency_cycles=at(cost.latency),
-        energy_pj=at(cost.energy_pj),
+        latency_cycles=case.total + stall + onload + offload,
+        energy_pj=float(one.energy_pj()[0]),
         area_um2=arch.area_um2,
         clock_mhz=arch.clock_mhz,
-        breakdown=breakdown,
-        mapping=mapping,
+        breakdown=Breakdown(
+            mac_energy_pj=float(case.mac_pj[d]),
+            memory_energy_pj=shares,
+            ideal_cycles=ideal,
+            spatial_stall_cycles=case.total - ideal,
+            temporal_stall_cycles=stall,
+            onload_cycles=onload,
+            offload_cycles=offload,
+        ),
+        mapping=LayerMapping(
+            spatial=spatial.mean,
+            temporal=tuple((operand, _levels(case, rows, i, operand)) for operand in OPERANDS),
+        ),
     )
 
 
-def _levels(case: NestCase, allocation: Allocation, operand: str, d: int, r: int) -> tuple[LoopLevel, ...]:
-    order = [case.orders.loops[i] for i in case.orders.order[r]]
+def _levels(case: Case, rows: Rows, i: int, operand: str) -> tuple[LoopLevel, ...]:
+    arch = case.archs[int(rows.design[i])]
+    order = [case.orders.loops[kind] for kind in case.orders.order[rows.order[i]]]
     found: list[LoopLevel] = []
     start = 0
-    for level, there in enumerate(case.levels[operand]):
-        end = int(allocation.cut[operand][level][d, r])
-        found.append(LoopLevel(case.memories[there.memory].name, tuple(order[start:end])))
+    for p in case.shape.of(operand):
+        end = int(rows.cut[p, i])
+        found.append(LoopLevel(arch.memories[case.shape.places[p].memory].name, tuple(order[start:end])))
         start = end
     return tuple(found)
 
@@ -147,30 +255,42 @@ def _why_not(
     """
     nearest: tuple[float, Infeasible] | None = None
     for spatial, loops in tried:
-        case = NestCase(layer, [arch], [spatial], all_orders(loops, sliding))
-        worst: tuple[float, Infeasible] | None = None
-        for index, memory in enumerate(arch.memories):
-            outermost = index == len(arch.memories) - 1
-            demand = 0.0
-            for operand in memory.operands:
-                level = next(i for i, there in enumerate(case.levels[operand]) if there.memory == index)
-                bits = layer.output_bits if operand == "O" and outermost else case.bits[operand]
-                demand += float(case.elements(operand, level, whole=False)[0, 0, -1 if outermost else 0]) * bits
-            over = demand / memory.size_bits
-            if over > 1 and (worst is None or over > worst[0]):
-                what = "the layer's tensors" if outermost else "one step of the PE array"
-                reason = f"{what} need {demand:,.0f} bits of {memory.name}, which holds {memory.size_bits:,}"
-                worst = over, Infeasible(reason, f"memories.{memory.name}.size_bits", demand, float(memory.size_bits))
-        if worst is None:
-            reason = "no loop order leaves every memory with room for what it must hold"
-            worst = np.inf, Infeasible(reason, "memories", 1.0, 0.0)
+        worst = _overflow(Case(layer, [arch], [spatial], all_orders(loops, sliding)))
         if nearest is None or worst[0] < nearest[0]:
             nearest = worst
     assert nearest is not None
     return nearest[1]
 
 
-def cost_of(layer: Layer, arch: Arch, spatial: Spatial, orders: Orders, allocation: Allocation) -> Metrics:
-    """The metrics of one given mapping (the first order of `orders`)."""
-    case = NestCase(layer, [arch], [spatial], orders)
-    return metrics_at(case, allocation, CostModel(case, allocation.cut).evaluate(), 0, 0)
+def _overflow(case: Case) -> tuple[float, Infeasible]:
+    """How many times over its size the fullest memory is, and what to say of it."""
+    arch, layer, shape = case.archs[0], case.layer, case.shape
+    worst: tuple[float, Infeasible] | None = None
+    for index, memory in enumerate(arch.memories):
+        outermost = index == len(arch.memories) - 1
+        demand = 0.0
+        for p in shape.operands_of[index]:
+            output = outermost and shape.places[p].operand == "O"
+            bits = layer.output_bits if output else element_bits(layer)[shape.place_operand[p]]
+            demand += float(case.held[0, shape.places[p].spot, -1 if outermost else 0]) * bits
+        over = demand / memory.size_bits
+        if over > 1 and (worst is None or over > worst[0]):
+            what = "the layer's tensors" if outermost else "one step of the PE array"
+            reason = f"{what} need {demand:,.0f} bits of {memory.name}, which holds {memory.size_bits:,}"
+            worst = over, Infeasible(reason, f"memories.{memory.name}.size_bits", demand, float(memory.size_bits))
+    if worst is None:
+        reason = "no loop order leaves every memory with room for what it must hold"
+        worst = np.inf, Infeasible(reason, "memories", 1.0, 0.0)
+    return worst
+
+
+def cost_of(layer: Layer, arch: Arch, spatial: Spatial, orders: Orders, cut: dict[str, tuple[int, ...]]) -> Metrics:
+    """The metrics of one given mapping: the first order of `orders`, cut per operand and level."""
+    case = Case(layer, [arch], [spatial], orders)
+    flat = np.zeros((len(case.shape.places), 1), dtype=np.int64)
+    for operand, levels in cut.items():
+        for p, position in zip(case.shape.of(operand), levels, strict=True):
+            flat[p] = position
+    zero = np.zeros(1, dtype=np.int64)
+    rows = Rows(zero, zero, flat, np.ones(1, dtype=bool))
+    return _metrics(case, rows, 0)

@@ -1,4 +1,8 @@
-"""Temporal loops: prime factors, their orders, and per order the tables that the cost model reads."""
+"""Temporal loops: prime factors, their orders, and per order the tables that the cost model reads.
+
+What is held at a place depends on which loops lie below it, not on their order, and few factors have few subsets (at
+most 64 of six). So sizes are tabled per subset, and an order is a chain of subset numbers.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,10 @@ Loop = tuple[str, int]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+OPERANDS = ("O", "W", "I")
+"""The order of operands in every array here: the output claims room for double buffering first."""
 
 RELEVANT: dict[str, frozenset[str]] = {
     "W": frozenset({"G", "K", "C", "FY", "FX"}),
@@ -28,6 +36,8 @@ IRRELEVANT: dict[str, frozenset[str]] = {
     "O": frozenset({"C", "FY", "FX"}),
 }
 """Loops that index an operand, and loops that reuse it. OY, OX, FY, FX slide over the input: neither, for I."""
+
+SLIDING = frozenset({"OY", "OX", "FY", "FX"})
 
 
 def prime_factors(number: int) -> list[int]:
@@ -59,8 +69,7 @@ def temporal_loops(sizes: Mapping[str, int], limit: int) -> tuple[Loop, ...]:
 
 def _permutations(counts: list[int]) -> Ints:
     """All orders of a multiset given by how often each kind occurs: (orders, items) of kind indices."""
-    total = sum(counts)
-    if total == 0:
+    if sum(counts) == 0:
         return np.zeros((1, 0), dtype=np.int64)
     blocks: list[Ints] = []
     for kind, count in enumerate(counts):
@@ -73,29 +82,21 @@ def _permutations(counts: list[int]) -> Ints:
 
 
 @dataclass(frozen=True)
-class Runs:
-    """Per order and position p, for one operand (each (orders, n + 1); p counts loops from the innermost).
+class Orders:
+    """A set of loop orders over the same factors; positions p count loops from the innermost, 0..n.
 
-    `stays[p]`: the first position >= p whose loop is not irrelevant: loops in between reuse what is held.
-    `relevant_from[p]`, `irrelevant_from[p]`: where the unbroken run of such loops that ends just below p begins.
-    `reused_above[p]`: whether an irrelevant loop lies at p or outside it.
+    Shapes: r orders, n loops, s subsets; the first axis of the three run tables is the operand (`OPERANDS`).
     """
 
-    stays: Ints
-    relevant_from: Ints
-    irrelevant_from: Ints
-    reused_above: NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Orders:
-    """A set of loop orders over the same factors, with what depends on nothing else."""
-
     loops: tuple[Loop, ...]  # the different factors
-    order: Ints  # (orders, n): which of them stands at each position, innermost first
-    steps: Floats  # (orders, n + 1): iterations of the loops below a position
-    sizes: dict[str, Floats]  # loop dimension -> (orders, n + 1): its extent covered below a position
-    runs: dict[str, Runs]
+    order: Ints  # (r, n): which of them stands at each position
+    subset: Ints  # (r, n + 1): the subset of loops below a position
+    extent: Floats  # (s, 8): what a subset covers of each loop dimension (`LOOP_DIMS`)
+    steps: Floats  # (s,): iterations of a subset
+    adds_later: Bools  # (s,): whether loops outside a subset still add to the same outputs
+    stays: Ints  # (3, r, n + 1): the first position >= p whose loop is not irrelevant: loops between reuse what is held
+    relevant_from: Ints  # (3, r, n + 1): where the unbroken run of relevant loops that ends just below p begins
+    reuse_from: Ints  # (3, r, n + 1): the same for irrelevant loops
 
     @property
     def n(self) -> int:
@@ -104,46 +105,61 @@ class Orders:
 
 
 def tabulate(loops: Sequence[Loop], order: Ints, sliding: frozenset[str]) -> Orders:
-    """The tables of given orders; `sliding` are the loops that neither index nor reuse the input."""
+    """The tables of given orders of the different factors `loops`.
+
+    `sliding` are the loops that neither index nor reuse the input; an output loop whose kernel side is 1 is not
+    among them, it indexes the input.
+    """
     loops = tuple(loops)
-    count, n = order.shape
-    factors = np.array([factor for _, factor in loops], dtype=np.float64)
-    placed = factors[order] if n else np.ones((count, 0))  # (orders, n)
-    one = np.ones((count, 1))
-    steps = np.hstack([one, np.cumprod(placed, axis=1)])
-    sizes: dict[str, Floats] = {}
-    for dim in LOOP_DIMS:
-        mine = np.array([d == dim for d, _ in loops], dtype=bool)
-        if mine.any():
-            sizes[dim] = np.hstack([one, np.cumprod(np.where(mine[order], placed, 1.0), axis=1)])
-    runs: dict[str, Runs] = {}
-    for operand in RELEVANT:
+    r, n = order.shape
+    counts = [int((order[:1] == kind).sum()) for kind in range(len(loops))]
+    strides = np.cumprod([1, *(count + 1 for count in counts)])
+    subset = np.zeros((r, n + 1), dtype=np.int64)
+    if n:
+        np.cumsum(strides[order], axis=1, out=subset[:, 1:])
+    numbers = np.arange(int(strides[-1]))
+    extent = np.ones((len(numbers), len(LOOP_DIMS)))
+    for kind, (dim, factor) in enumerate(loops):
+        extent[:, LOOP_DIMS.index(dim)] *= float(factor) ** (numbers // strides[kind] % (counts[kind] + 1))
+    adds = np.prod(extent[:, [LOOP_DIMS.index(d) for d in sorted(IRRELEVANT["O"])]], axis=1)
+    relevant, reuse = [], []
+    for operand in OPERANDS:
         index = RELEVANT[operand] | (SLIDING - sliding if operand == "I" else frozenset())
-        relevant = np.array([d in index for d, _ in loops], dtype=bool)[order] if n else np.zeros((count, 0), bool)
-        reuse = np.array([d in IRRELEVANT[operand] for d, _ in loops], dtype=bool)[order] if n else relevant
-        runs[operand] = _runs(relevant, reuse)
-    return Orders(loops, order, steps, sizes, runs)
+        relevant.append(_flags(loops, order, index))
+        reuse.append(_flags(loops, order, IRRELEVANT[operand]))
+    return Orders(
+        loops=loops,
+        order=order,
+        subset=subset,
+        extent=extent,
+        steps=np.prod(extent, axis=1),
+        adds_later=adds < adds[-1],
+        stays=_stays(np.stack(reuse)),
+        relevant_from=_run_starts(np.stack(relevant)),
+        reuse_from=_run_starts(np.stack(reuse)),
+    )
 
 
-SLIDING = frozenset({"OY", "OX", "FY", "FX"})
+def _flags(loops: Sequence[Loop], order: Ints, dims: frozenset[str]) -> Bools:
+    """(r, n): whether the loop at each position is of one of some dimensions."""
+    flags = np.array([dim in dims for dim, _ in loops], dtype=bool)
+    found: Bools = flags[order] if len(loops) else np.zeros(order.shape, dtype=bool)
+    return found
 
 
-def _runs(relevant: NDArray[np.bool_], reuse: NDArray[np.bool_]) -> Runs:
-    count, n = reuse.shape
-    stays = np.empty((count, n + 1), dtype=np.int64)
-    above = np.zeros((count, n + 1), dtype=bool)
-    stays[:, n] = n
+def _stays(reuse: Bools) -> Ints:
+    n = reuse.shape[2]
+    stays = np.full((*reuse.shape[:2], n + 1), n, dtype=np.int64)
     for p in range(n - 1, -1, -1):
-        stays[:, p] = np.where(reuse[:, p], stays[:, p + 1], p)
-        above[:, p] = above[:, p + 1] | reuse[:, p]
-    return Runs(stays, _run_starts(relevant), _run_starts(reuse), above)
+        stays[:, :, p] = np.where(reuse[:, :, p], stays[:, :, p + 1], p)
+    return stays
 
 
-def _run_starts(flags: NDArray[np.bool_]) -> Ints:
-    count, n = flags.shape
-    starts = np.zeros((count, n + 1), dtype=np.int64)
+def _run_starts(flags: Bools) -> Ints:
+    n = flags.shape[2]
+    starts = np.zeros((*flags.shape[:2], n + 1), dtype=np.int64)
     for p in range(1, n + 1):
-        starts[:, p] = np.where(flags[:, p - 1], starts[:, p - 1], p)
+        starts[:, :, p] = np.where(flags[:, :, p - 1], starts[:, :, p - 1], p)
     return starts
 
 
@@ -151,5 +167,4 @@ def _run_starts(flags: NDArray[np.bool_]) -> Ints:
 def all_orders(loops: tuple[Loop, ...], sliding: frozenset[str]) -> Orders:
     """Every different order of the loops: n! / prod(multiplicity!) of them."""
     kinds = sorted(set(loops), key=lambda loop: (LOOP_DIMS.index(loop[0]), loop[1]))
-    permuted = _permutations([loops.count(kind) for kind in kinds])
-    return tabulate([*kinds], permuted, sliding)
+    return tabulate(kinds, _permutations([loops.count(kind) for kind in kinds]), sliding)

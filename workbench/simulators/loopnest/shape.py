@@ -1,0 +1,178 @@
+"""What designs of one topology share: places where operands are held, and the links that move them.
+
+A place is one operand at one memory level. A spot is what lies below a link: the array itself, or a place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from workbench.problem.arch import Arch, Direction
+from workbench.simulators.loopnest.orders import OPERANDS, Bools, Ints
+
+
+@dataclass(frozen=True)
+class Place:
+    """One operand at one memory; `spot` numbers what it holds, `spot - 1` what it exchanges data with below."""
+
+    operand: str
+    level: int
+    memory: int
+    spot: int
+    last: bool
+    serves: tuple[str, ...]  # array dimensions that no level below serves
+
+
+@dataclass(frozen=True)
+class Link:
+    """Traffic of one operand through one port of one memory."""
+
+    place: int
+    direction: Direction
+    spot: int
+    port: int
+    partial_only: bool  # partial sums that come back; finished outputs do not
+
+    @property
+    def low(self) -> bool:
+        """Whether the other end is the level below (or the array)."""
+        return self.direction in ("to_low", "from_low")
+
+    @property
+    def reads(self) -> bool:
+        """Whether the memory is read."""
+        return self.direction in ("to_low", "to_high")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Places (p), spots (g), links (l) and ports (q) of a topology, and the same as arrays."""
+
+    dims: tuple[str, ...]
+    systolic: tuple[str, ...]
+    operands_of: tuple[tuple[int, ...], ...]  # memory -> its places
+    places: tuple[Place, ...]
+    links: tuple[Link, ...]
+    ports: tuple[tuple[int, int], ...]  # (memory, port of that memory)
+    port_links: Ints  # (c, q): the links of each port, the number of links where there are fewer
+    pairs: dict[str, list[tuple[int, int]]]  # operand -> the two ends of each step between levels (lower, upper)
+    inputs_share: Bools  # (q,): whether a port serves both inputs
+    spots: int
+    array_spots: dict[str, int]  # operand -> the spot of the array
+
+    place_operand: Ints  # (p,) number in OPERANDS
+    place_spot: Ints  # (p,)
+    spot_operand: Ints  # (g,)
+    link_spot: Ints  # (l,)
+    link_partial: Bools  # (l,)
+
+    @property
+    def memories(self) -> int:
+        """How many memories there are."""
+        return len(self.operands_of)
+
+    def of(self, operand: str) -> list[int]:
+        """An operand's places, innermost first."""
+        return [p for p, place in enumerate(self.places) if place.operand == operand]
+
+
+def topology(arch: Arch) -> tuple[object, ...]:
+    """What must be equal for designs to share a shape: everything but sizes, widths and costs."""
+    return (
+        tuple(dim for dim, _ in arch.array),
+        arch.systolic,
+        tuple((m.operands, m.shared_over, tuple(p.kind for p in m.ports)) for m in arch.memories),
+    )
+
+
+def shape_of(arch: Arch) -> Shape:
+    """The shape of an architecture."""
+    return _shape(topology(arch), _Key(arch))
+
+
+class _Key:
+    """Carries an architecture past a cache that goes by topology alone."""
+
+    def __init__(self, arch: Arch) -> None:
+        self.arch = arch
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+@lru_cache(maxsize=64)
+def _shape(_: tuple[object, ...], key: _Key) -> Shape:
+    arch = key.arch
+    places: list[Place] = []
+    array_spots: dict[str, int] = {}
+    spot = 0
+    for operand in OPERANDS:
+        array_spots[operand] = spot
+        served: set[str] = set()
+        levels = arch.levels(operand)
+        for level, memory in enumerate(levels):
+            spot += 1
+            new = tuple(dim for dim in arch.memories[memory].shared_over if dim not in served)
+            served.update(new)
+            places.append(Place(operand, level, memory, spot, level == len(levels) - 1, new))
+        spot += 1
+    ports = tuple((m, q) for m, memory in enumerate(arch.memories) for q in range(len(memory.ports)))
+    links = tuple(link for p, place in enumerate(places) for link in _links(arch, p, place, ports))
+    links_of = [[i for i, link in enumerate(links) if link.port == q] for q in range(len(ports))]
+    most = max(map(len, links_of))
+    port_links = np.array([found + [len(links)] * (most - len(found)) for found in links_of]).T
+    sharing = [{places[links[i].place].operand for i in found} >= {"W", "I"} for found in links_of]
+    spot_operand = np.zeros(spot, dtype=np.int64)
+    for number, operand in enumerate(OPERANDS):
+        spot_operand[array_spots[operand] :] = number
+    return Shape(
+        dims=tuple(dim for dim, _ in arch.array),
+        systolic=arch.systolic,
+        operands_of=tuple(
+            tuple(p for p, place in enumerate(places) if place.memory == m) for m in range(len(arch.memories))
+        ),
+        places=tuple(places),
+        links=links,
+        ports=ports,
+        port_links=port_links,
+        pairs={operand: _pairs(operand, places, links) for operand in OPERANDS},
+        inputs_share=np.array(sharing),
+        spots=spot,
+        array_spots=array_spots,
+        place_operand=np.array([OPERANDS.index(place.operand) for place in places]),
+        place_spot=np.array([place.spot for place in places]),
+        spot_operand=spot_operand,
+        link_spot=np.array([link.spot for link in links]),
+        link_partial=np.array([link.partial_only for link in links]),
+    )
+
+
+def _pairs(operand: str, places: list[Place], links: tuple[Link, ...]) -> list[tuple[int, int]]:
+    """The transfers between neighbouring levels of an operand: (link of the lower level, link of the upper)."""
+    mine = [i for i, link in enumerate(links) if places[link.place].operand == operand and not link.partial_only]
+    upper = [i for i in mine if links[i].low][1:]
+    lower = [i for i in mine if not links[i].low]
+    return list(zip(lower, upper, strict=True))
+
+
+def _links(arch: Arch, p: int, place: Place, ports: tuple[tuple[int, int], ...]) -> list[Link]:
+    """The transfers of one place: with the level below, and with the level above unless it is the last."""
+
+    def link(direction: Direction, *, high: bool = False, partial_only: bool = False) -> Link:
+        port = arch.memories[place.memory].port_of(place.operand, direction)
+        spot = place.spot if high else place.spot - 1
+        return Link(p, direction, spot, ports.index((place.memory, port)), partial_only)
+
+    if place.operand == "O":
+        low = [link("from_low"), link("to_low", partial_only=True)]
+        high = [link("to_high", high=True), link("from_high", high=True, partial_only=True)]
+    else:
+        low = [link("to_low")]
+        high = [link("from_high", high=True)]
+    return low if place.last else low + high
