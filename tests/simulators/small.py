@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import strategies as st
 
-from workbench.problem.arch import Arch, Memory, Port
+from workbench.problem.arch import Arch, Memory, MemoryKind, Port
 from workbench.problem.layer import Layer
 
 
@@ -55,7 +56,7 @@ def archs(draw: st.DrawFn) -> Arch:
         width = draw(st.sampled_from([16, 64, 128]))
         step = draw(st.sampled_from([8, width]))
         ports = _ports(draw(st.sampled_from(["shared", "pair", "double"])), width, step)
-        kind = "register_file" if shared != ("D1", "D2") else "dram" if name == "dram" else "sram"
+        kind: MemoryKind = "register_file" if shared != ("D1", "D2") else "dram" if name == "dram" else "sram"
         memories.append(Memory(name, kind, bits, operands, shared, ports, cost, cost * 1.25))
 
     for operand in ("W", "I", "O"):
@@ -75,7 +76,7 @@ def archs(draw: st.DrawFn) -> Arch:
     )
 
 
-def with_memory(arch: Arch, name: str, **changes: object) -> Arch:
+def with_memory(arch: Arch, name: str, **changes: Any) -> Arch:
     """The architecture with one memory changed."""
     memories = tuple(replace(m, **changes) if m.name == name else m for m in arch.memories)
     return replace(arch, memories=memories)
