@@ -76,11 +76,20 @@ def _outcome() -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _refuse("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        _detach(sys.stdout)  # `dse runs | head` closes the pipe early, which is what was wanted
-        return OK
+        return _closed_early()
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # typer turns a closed pipe into an exit of its own
+            return _closed_early()
+        raise
     except OSError as error:
         return _refuse(f"{error.filename or 'the system'}: {error.strerror or error}", BROKEN)
     return code if isinstance(code, int) else OK
+
+
+def _closed_early() -> int:
+    """`dse runs | head` closes the pipe before all is written, which is what was wanted."""
+    _detach(sys.__stdout__ or sys.stdout)
+    return OK
 
 
 def _usage(error: typer.TyperException) -> str:
