@@ -40,7 +40,6 @@ def case_of(arch: Arch, layer: Layer) -> Case:
 def costs(case: Case, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     """Energy and latency of every row."""
     moves = Moves(case, rows)
-    moves.whole()
     edges = moves.latency()
     assert np.all(moves.least_latency() <= case.total + edges.stall + case.drain[rows.design])
     return moves.energy_pj(), case.total + edges.stall + edges.onload + edges.offload + case.drain[rows.design]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from workbench.problem.arch import Arch
 from workbench.problem.layer import LOOP_DIMS, Layer, distinct
-from workbench.simulators.loopnest.orders import IRRELEVANT, RELEVANT, Bools, Floats, Orders
+from workbench.simulators.loopnest.orders import IRRELEVANT, OPERANDS, RELEVANT, Bools, Floats, Orders
 from workbench.simulators.loopnest.shape import Shape, shape_of
 from workbench.simulators.loopnest.spatial import Spatial
 
@@ -17,47 +19,110 @@ _SLIDES = ((LOOP_DIMS.index("OY"), LOOP_DIMS.index("FY")), (LOOP_DIMS.index("OX"
 _INDEXED = {operand: [i for i, dim in enumerate(LOOP_DIMS) if dim in dims] for operand, dims in RELEVANT.items()}
 
 
+@dataclass(frozen=True)
+class Tables:
+    """What a link moves and costs depends only on which loops lie below it: (d, g or l, s), s the subset below.
+
+    At the array of an input, s is the subset of the loops over which it keeps its element. Unit: cycles, pJ, bits.
+    """
+
+    energy: Floats  # (d, g, s): of all links whose lower end is a spot
+    link_energy: Floats  # (d, l, s): of one link
+    content: Floats  # (d, g, s): bits one instance holds
+    periods: Floats  # (d, l, s): how often a link moves data, 0 where it has none to move
+    real: Floats  # (d, l, s): cycles a transfer takes
+    load: Floats  # (d, l, s): cycles of all transfers but one
+    rate: Floats  # (d, l, s): whole bits per cycle of transfers that repeat, without partial sums
+    once: Bools  # (d, l, s): whether a transfer happens once, and is none of partial sums
+    least: Floats  # (d, l, s): cycles to move what the innermost level holds, s the subset held there
+
+
 class Case:
     """Arrays over d designs; p, g, l, q as in `Shape`, s as in `Orders`, m memories.
 
-    `held` and `held_whole` (d, g, s) are elements below each link when a subset of loops is kept there, for average
-    and for whole numbers of units at work.
+    `held` (d, g, s) is the elements below each link when a subset of loops is kept there, `reduced` (d, g) whether
+    array dimensions outside a spot of the output add into the same sums.
     """
 
     def __init__(self, layer: Layer, archs: Sequence[Arch], spatials: Sequence[Spatial], orders: Orders) -> None:
         self.layer, self.archs, self.spatials, self.orders = layer, archs, spatials, orders
         self.shape: Shape = shape_of(archs[0])
-        shape = self.shape
         self.capacity = np.array([[m.size_bits for m in a.memories] for a in archs], dtype=np.float64)  # (d, m)
-        ports = [[p for m in a.memories for p in m.ports] for a in archs]
-        self.width = np.array([[p.bits_per_cycle for p in row] for row in ports], dtype=np.float64)  # (d, q)
-        step = np.array([[p.min_bits_per_cycle for p in row] for row in ports], dtype=np.float64)
-        read = np.array([[m.read_energy_pj for m in a.memories] for a in archs])  # (d, m)
-        write = np.array([[m.write_energy_pj for m in a.memories] for a in archs])
         mac_scale = layer.macs * (layer.weight_bits * layer.input_bits / 64)
         self.mac_pj = np.array([a.mac_energy_pj for a in archs]) * mac_scale  # (d,)
+        systolic = self.shape.systolic
         self.drain = np.array(
-            [sum(max(units - 1, 0) for dim, units in s.asked if dim in shape.systolic) for s in spatials],
-            dtype=np.float64,
+            [sum(max(units - 1, 0) for dim, units in s.asked if dim in systolic) for s in spatials], dtype=np.float64
         )  # (d,): along a systolic dimension the last results leave one unit per cycle
         self.total = float(orders.steps[-1])
         mean = self._below(whole=False)
-        whole = mean if all(s.mean == s.whole for s in spatials) else self._below(whole=True)
-        self.held, multicast = self._held(mean)
-        self.held_whole, multicast_whole = (self.held, multicast) if whole is mean else self._held(whole)
-        units = self._units(mean)
+        self.held, self._multicast = self._held(mean)
+        self._units_at_work = self._units(mean)
+        self.reduced = self._reduced(mean)
+
+    @cached_property
+    def width(self) -> Floats:
+        """(d, q): bits per cycle of each port."""
+        ports = [[p.bits_per_cycle for m in a.memories for p in m.ports] for a in self.archs]
+        return np.array(ports, dtype=np.float64)
+
+    @cached_property
+    def tables(self) -> Tables:
+        """What the cost model looks up."""
+        shape, layer, steps = self.shape, self.layer, self.orders.steps
         links = shape.links
+        spot, port = shape.link_spot, [link.port for link in links]
         place = [link.place for link in links]
         memory = [shape.places[p].memory for p in place]
-        port = [link.port for link in links]
         low = np.array([link.low for link in links])
-        self.link_width = self.width[:, port]  # (d, l)
-        self.link_step = step[:, port]
-        self.multicast = np.where(low, multicast[:, place], 1.0)  # (d, l)
-        self.multicast_whole = np.where(low, np.round(multicast_whole[:, place]), 1.0)
-        access = np.where([link.reads for link in links], read[:, memory], write[:, memory])
-        self.step_pj = access * self.link_step / self.link_width * units[:, place]  # (d, l): pJ per smallest step
-        self.reduced = self._reduced(mean)
+        step = np.array([[p.min_bits_per_cycle for m in a.memories for p in m.ports] for a in self.archs])[:, port]
+        width = self.width[:, port]  # (d, l)
+        read = np.array([[m.read_energy_pj for m in a.memories] for a in self.archs])[:, memory]
+        write = np.array([[m.write_energy_pj for m in a.memories] for a in self.archs])[:, memory]
+        access = np.where([link.reads for link in links], read, write)
+        step_pj = access * (step / width) * self._units_at_work[:, place]  # (d, l): pJ per smallest step
+
+        partial = np.zeros(self.held.shape, dtype=bool)
+        outputs = slice(shape.array_spots["O"], shape.array_spots["O"] + len(shape.of("O")))
+        partial[:, outputs] = self.orders.adds_later | self.reduced[:, outputs, None]
+        bits = np.broadcast_to(
+            np.array(element_bits(layer), dtype=np.float64)[shape.spot_operand][:, None], partial.shape
+        )
+        finished = (shape.spot_operand == OPERANDS.index("O"))[:, None] & ~partial
+        bits = np.where(finished, float(layer.output_bits), bits)  # (d, g, s) per element
+
+        active = ~shape.link_partial[:, None] | partial[:, spot]
+        periods = np.where(active, self.total / steps, 0.0)  # (d, l, s)
+        moved = self.held[:, spot] * bits[:, spot] * np.where(low, self._multicast[:, place], 1.0)[..., None]
+        link_energy = np.ceil(moved / step[..., None]) * periods * step_pj[..., None]
+        energy = np.zeros(self.held.shape)
+        for number, at in enumerate(spot):
+            energy[:, at] += link_energy[:, number]
+
+        whole, multicast = self._whole()
+        moved = whole[:, spot] * bits[:, spot] * np.where(low, np.round(multicast[:, place]), 1.0)[..., None]
+        real = np.ceil(moved / width[..., None])
+        edge = ~shape.link_partial[:, None]  # partial sums take no part in on- and off-loading
+        once = edge & (periods == 1)
+        inner = shape.link_inner
+        return Tables(
+            energy=energy,
+            link_energy=link_energy,
+            content=np.round(self.held) * bits,
+            periods=periods,
+            real=real,
+            load=real * np.maximum(periods - 1, 0.0),
+            rate=np.where(edge & ~once, np.floor(moved / steps), 0.0),
+            once=once,
+            least=np.ceil(whole[:, inner] * bits[:, inner] / width[..., None]),
+        )
+
+    def _whole(self) -> tuple[Floats, Floats]:
+        """`_held` for whole numbers of units at work."""
+        if all(s.mean == s.whole for s in self.spatials):
+            return self.held, self._multicast
+        held, multicast = self._held(self._below(whole=True))
+        return np.round(held), multicast
 
     def _below(self, *, whole: bool) -> Floats:
         """(d, p, 8): units of each loop along the array dimensions served at or below a place."""

@@ -22,12 +22,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.simulators.loopnest.allocate import Rows
-from workbench.simulators.loopnest.case import Case, element_bits
+from workbench.simulators.loopnest.case import Case
 from workbench.simulators.loopnest.orders import Bools, Floats, Ints
+
+T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -50,54 +54,39 @@ class _Once:
 
 
 class Moves:
-    """What moves over every link of rows (k) of a case: arrays (g, k) per spot and (l, k) per link."""
+    """The costs of rows (k) of a case, looked up: arrays (g, k) per spot and (l, k) per link."""
 
     def __init__(self, case: Case, rows: Rows) -> None:
         self.case, self.rows = case, rows
         shape, orders = case.shape, case.orders
-        k = len(rows)
         order = rows.order
-        self.end = np.zeros((shape.spots, k), dtype=np.int64)  # where the loops of a spot end
+        self.end = np.zeros((shape.spots, len(rows)), dtype=np.int64)  # where the loops of a spot end
         self.end[shape.place_spot] = orders.stays[shape.place_operand[:, None], order, rows.cut]
         stationary = self.end.copy()
-        for operand in ("W", "I"):
+        for operand in ("W", "I"):  # an input keeps its element in the array over the innermost loops that reuse it
             spot = shape.array_spots[operand]
             stationary[spot] = orders.stays[shape.spot_operand[spot], order, 0]
-        self.subset = orders.subset[order, self.end]  # (g, k)
-        self.period = orders.steps[orders.subset[order, stationary]]
-        spots = np.arange(shape.spots)[:, None]
-        self.held = case.held[rows.design, spots, self.subset]
-        outputs = slice(shape.array_spots["O"], shape.array_spots["O"] + len(shape.of("O")))
-        self.partial = np.zeros((shape.spots, k), dtype=bool)
-        self.partial[outputs] = orders.adds_later[self.subset[outputs]] | case.reduced[rows.design, outputs].T
-        layer = case.layer
-        bits = np.array(element_bits(layer), dtype=np.float64)[shape.spot_operand][:, None]
-        final = np.where(self.partial, float(layer.partial_bits), float(layer.output_bits))
-        self.bits = np.where(shape.spot_operand[:, None] == 0, final, bits)  # (g, k) per element
-        self.active: Bools = ~shape.link_partial[:, None] | self.partial[shape.link_spot]
-        self.periods = np.where(self.active, case.total / self.period[shape.link_spot], 0.0)  # (l, k)
+        self.subset = orders.subset[order, self.end]
+        self.below = orders.subset[order, stationary]
+        self._spots = np.arange(shape.spots)[:, None]
+        self._links = np.arange(len(shape.links))[:, None]
 
-    def energy_parts(self) -> Floats:
-        """(l, k): pJ of each link."""
-        case, spot, d = self.case, self.case.shape.link_spot, self.rows.design
-        moved = self.held[spot] * self.bits[spot] * case.multicast[d].T
-        parts: Floats = np.ceil(moved / case.link_step[d].T) * self.periods * case.step_pj[d].T
-        return parts
+    def _of_links(self, table: NDArray[T]) -> NDArray[T]:
+        """(d, l, s) -> (l, k)."""
+        found: NDArray[T] = table[self.rows.design, self._links, self.below[self.case.shape.link_spot]]
+        return found
 
     def energy_pj(self) -> Floats:
-        """(k,): total energy."""
-        total: Floats = self.energy_parts().sum(axis=0) + self.case.mac_pj[self.rows.design]
+        """(k,): total energy, added up in the order of the spots whatever the number of rows."""
+        parts = self.case.tables.energy[self.rows.design, self._spots, self.below]
+        total: Floats = self.case.mac_pj[self.rows.design]
+        for part in parts:
+            total = total + part
         return total
 
-    def whole(self) -> None:
-        """Work out transfers of whole numbers of units: `held_whole`, `moved`, `real` cycles."""
-        case, spot, d = self.case, self.case.shape.link_spot, self.rows.design
-        if case.held_whole is case.held:
-            self.held_whole = self.held
-        else:
-            self.held_whole = np.round(case.held_whole[d, np.arange(case.shape.spots)[:, None], self.subset])
-        self.moved = self.held_whole[spot] * self.bits[spot] * case.multicast_whole[d].T
-        self.real = np.ceil(self.moved / case.link_width[d].T)
+    def link_energies(self) -> Floats:
+        """(l, k): pJ of each link."""
+        return self._of_links(self.case.tables.link_energy)
 
     def least_latency(self) -> Floats:
         """(k,): no fewer cycles than these.
@@ -106,16 +95,33 @@ class Moves:
         (periods - 1), the rest is at least the remaining transfers less the union of their windows, and the windows'
         sum cancels; a union is at most the total.
         """
-        load = self.real * np.maximum(self.periods - 1, 0.0)
-        least: Floats = np.maximum(self._by_port(load, 0.0).sum(axis=0).max(axis=0), self.case.total)
+        load = self._by_port(self._of_links(self.case.tables.load), 0.0)
+        least: Floats = np.maximum(_added(load).max(axis=0), self.case.total)
         return least + self.case.drain[self.rows.design]
+
+    @cached_property
+    def _period(self) -> Floats:
+        """(g, k): cycles between the transfers of a spot."""
+        period: Floats = self.case.orders.steps[self.below]
+        return period
+
+    @cached_property
+    def _periods(self) -> Floats:
+        """(l, k): how often a link moves data."""
+        return self._of_links(self.case.tables.periods)
+
+    @cached_property
+    def _real(self) -> Floats:
+        """(l, k): cycles of a transfer."""
+        return self._of_links(self.case.tables.real)
 
     def latency(self) -> Latency:
         """Stall, on-loading and off-loading."""
         shape = self.case.shape
-        window = np.floor(self.period / self._top_run(self.case.orders.reuse_from))
-        window[list(shape.array_spots.values())] = self.period[list(shape.array_spots.values())]
-        allowed = np.where(self._double_buffered(), self.period, window)[shape.link_spot]
+        window = np.floor(self._period / self._top_run(self.case.orders.reuse_from))
+        array = list(shape.array_spots.values())
+        window[array] = self._period[array]
+        allowed = np.where(self._double_buffered(), self._period, window)[shape.link_spot]
         stall = np.maximum(0.0, self._port_stalls(allowed).max(axis=0))
         onload, offload = self._edges(stall)
         if stall.any():
@@ -142,7 +148,8 @@ class Moves:
     def _double_buffered(self) -> Bools:
         """(g, k): whether the next data can come while the present is used; never at the array."""
         case, shape = self.case, self.case.shape
-        live = np.floor(np.round(self.held) * self.bits / self._top_run(case.orders.relevant_from))
+        content = case.tables.content[self.rows.design, self._spots, self.below]
+        live = np.floor(content / self._top_run(case.orders.relevant_from))
         flags = np.zeros(live.shape, dtype=bool)
         for memory, places in enumerate(shape.operands_of):
             used = {p: live[shape.places[p].spot] / case.capacity[self.rows.design, memory] for p in places}
@@ -162,35 +169,34 @@ class Moves:
 
     def _port_stalls(self, allowed: Floats) -> Floats:
         """(q, k): late links add up; links with slack wait only where windows overlap."""
-        repeats = np.maximum(self.periods - 1, 0.0)
-        balance = (self.real - allowed) * repeats
-        late = self._by_port(np.maximum(balance, 0.0), 0.0).sum(axis=0)
-        rest = self._by_port(np.minimum(balance, 0.0) + allowed * repeats, 0.0).sum(axis=0)
-        period = self._by_port(np.where(self.active, self.period[self.case.shape.link_spot], 1.0), 1.0)
-        window = self._by_port(np.where(self.active, allowed, 0.0), 0.0)
+        active = self._periods > 0
+        repeats = np.maximum(self._periods - 1, 0.0)
+        balance = (self._real - allowed) * repeats
+        late = _added(self._by_port(np.maximum(balance, 0.0), 0.0))
+        rest = _added(self._by_port(np.minimum(balance, 0.0) + allowed * repeats, 0.0))
+        period = self._by_port(np.where(active, self._period[self.case.shape.link_spot], 1.0), 1.0)
+        window = self._by_port(np.where(active, allowed, 0.0), 0.0)
         stalls: Floats = late + np.maximum(0.0, rest - _window_union(period, window, self.case.total))
         return stalls
 
     def _edges(self, stall: Floats) -> tuple[Floats, Floats]:
         """(on-loading, off-loading) around a computation with a given stall."""
-        first = self.real - self._hidden(stall)
+        first = self._real - self._hidden(stall)
         return self._onload(first), self._offload(first)
 
     @cached_property
     def _once(self) -> _Once:
         """What `_hidden` needs that does not depend on the stall."""
-        case, shape = self.case, self.case.shape
-        spot = shape.link_spot
-        edge = ~shape.link_partial[:, None]  # partial sums take no part at the edges
-        once = edge & (self.periods == 1)
-        rate = np.where(edge & ~once, np.floor(self.moved / self.period[spot]), 0.0)
+        case, tables = self.case, self.case.tables
+        once = self._of_links(tables.once)
         width = case.width[self.rows.design].T  # (q, k)
-        inner = np.array([shape.array_spots[shape.places[link.place].operand] + 1 for link in shape.links])
-        least = np.ceil(self.held_whole[inner] * self.bits[inner] / case.link_width[self.rows.design].T)
-        spare = self._by_port(np.where(once, np.maximum(0.0, self.real - least), 0.0), 0.0)
-        order = np.argsort(self._by_port(np.where(once, -self.real, np.inf), np.inf), axis=0, kind="stable")
+        inner = self.below[case.shape.link_inner]
+        least = tables.least[self.rows.design, self._links, inner]
+        spare = self._by_port(np.where(once, np.maximum(0.0, self._real - least), 0.0), 0.0)
+        order = np.argsort(self._by_port(np.where(once, -self._real, np.inf), np.inf), axis=0, kind="stable")
         ranked = np.take_along_axis(spare, order, 0)
-        free = np.maximum(0.0, (width - self._by_port(rate, 0.0).sum(axis=0)) / width)
+        busy = _added(self._by_port(self._of_links(tables.rate), 0.0))
+        free = np.maximum(0.0, (width - busy) / width)
         return _Once(free, order, ranked, np.cumsum(ranked, axis=0) - ranked)
 
     def _hidden(self, stall: Floats) -> Floats:
@@ -232,6 +238,14 @@ class Moves:
         for drain, fill in self.case.shape.pairs["O"]:
             found = found + np.maximum(first[drain], first[fill])
         return found
+
+
+def _added(parts: Floats) -> Floats:
+    """The sum over the first axis, in its order whatever the other axes are, so that no result depends on a batch."""
+    total: Floats = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
 
 
 def _window_union(period: Floats, window: Floats, total: float) -> Floats:

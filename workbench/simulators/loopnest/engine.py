@@ -115,8 +115,6 @@ def _ranked(case: Case, criterion: Criterion, rows: Rows, most: int) -> Rows:
         return rows
     moves = Moves(case, rows)
     energy = moves.energy_pj()
-    if criterion != "energy":
-        moves.whole()
     bound, _ = scores(energy if criterion == "energy" else moves.least_latency(), energy, criterion)
     order = np.lexsort((bound, rows.design))
     rows, energy, bound = rows.take(order), energy[order], bound[order]
@@ -143,7 +141,6 @@ def _ranked(case: Case, criterion: Criterion, rows: Rows, most: int) -> Rows:
 def _exact(case: Case, criterion: Criterion, rows: Rows, energy: Floats) -> Rows:
     """The rows with their exact ranking."""
     moves = Moves(case, rows)
-    moves.whole()
     edges = moves.latency()
     latency = case.total + edges.stall + edges.onload + edges.offload + case.drain[rows.design]
     first, second = scores(latency, energy, criterion)
@@ -198,11 +195,10 @@ def _neighbours(case: Case, rows: Rows) -> Rows:
 def _metrics(case: Case, rows: Rows, i: int) -> Metrics:
     """The metrics of one row."""
     one = Moves(case, rows.take(np.array([i])))
-    one.whole()
     edges = one.latency()
     d = int(rows.design[i])
     arch, spatial, shape = case.archs[d], case.spatials[d], case.shape
-    parts = one.energy_parts()[:, 0]
+    parts = one.link_energies()[:, 0]
     per_place = np.zeros(len(shape.places))
     np.add.at(per_place, [link.place for link in shape.links], parts)
     stall, onload, offload = (float(v[0]) for v in (edges.stall, edges.onload, edges.offload))

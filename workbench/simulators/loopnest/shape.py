@@ -68,6 +68,7 @@ class Shape:
     spot_operand: Ints  # (g,)
     link_spot: Ints  # (l,)
     link_partial: Bools  # (l,)
+    link_inner: Ints  # (l,) the spot of the innermost level of a link's operand
 
     @property
     def memories(self) -> int:
@@ -150,6 +151,7 @@ def _shape(_: tuple[object, ...], key: _Key) -> Shape:
         spot_operand=spot_operand,
         link_spot=np.array([link.spot for link in links]),
         link_partial=np.array([link.partial_only for link in links]),
+        link_inner=np.array([array_spots[places[link.place].operand] + 1 for link in links]),
     )
 
 
