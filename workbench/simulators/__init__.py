@@ -1,8 +1,10 @@
 """The table of simulators: listing one here is what gets it offered and tested."""
 
 from workbench.simulators.base import Simulator
+from workbench.simulators.external import External
 from workbench.simulators.loopnest import LoopNest
 
 SIMULATORS: dict[str, type[Simulator]] = {
     "loopnest": LoopNest,
+    "external": External,
 }
