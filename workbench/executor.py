@@ -12,7 +12,6 @@ from hashlib import blake2b
 from json import dumps
 from typing import Any
 
-from workbench.errors import SimulatorError
 from workbench.problem.layer import Layer
 from workbench.problem.metrics import Infeasible, Metrics, Outcome, total
 from workbench.problem.space import Design
@@ -20,6 +19,7 @@ from workbench.problem.task import Task
 from workbench.problem.workload import Workload
 from workbench.searches.base import Evaluated
 from workbench.simulators.base import Simulator
+from workbench.workers import Piece, Workers
 
 Lookup = Callable[[bytes, Sequence[bytes]], Mapping[bytes, Outcome]]
 """(context key, architecture keys) -> what is known of them."""
@@ -83,8 +83,10 @@ def context(simulator: Simulator, task: Task, layers: Iterable[Layer] | None) ->
     return Context(simulator.name, simulator.fingerprint, facts)
 
 
-def evaluate(simulator: Simulator, task: Task, designs: Sequence[Design], lookup: Lookup) -> Batch:
-    """What the designs come to; neither their order nor who shares the batch matters.
+def evaluate(
+    simulator: Simulator, task: Task, designs: Sequence[Design], lookup: Lookup, workers: Workers | None = None
+) -> Batch:
+    """What the designs come to; neither their order matters, nor who shares the batch, nor the workers (None: here).
 
     A design counts as cached when nothing had to be simulated for it: also if an earlier one of the batch has the same
     architecture. A layer that does not fit decides, so the later ones are not simulated for that design.
@@ -94,31 +96,60 @@ def evaluate(simulator: Simulator, task: Task, designs: Sequence[Design], lookup
     """
     keys = [task.arch(design).key for design in designs]
     first = dict(zip(reversed(keys), reversed(designs), strict=True))
-    parts: dict[bytes, list[tuple[Metrics, int]]] = {key: [] for key in dict.fromkeys(keys)}
-    failed: dict[bytes, Infeasible] = {}
-    contexts: list[Context] = []
-    fresh: list[Evaluation] = []
-    for part in _parts(simulator, task):
-        pending = [key for key in parts if key not in failed]
-        known = lookup(part.context.key, pending) if pending else {}
-        missing = [key for key in pending if key not in known]
-        made = dict(zip(missing, _simulate(simulator, part.task, [first[key] for key in missing]), strict=True))
-        if made:
-            contexts.append(part.context)
-            fresh += [Evaluation(part.context.key, key, outcome) for key, outcome in made.items()]
-        for key in pending:
-            outcome = known[key] if key in known else made[key]
-            if isinstance(outcome, Infeasible):
-                failed[key] = replace(outcome, reason=f"{part.layer}: {outcome.reason}") if part.layer else outcome
-            else:
-                parts[key].append((outcome, part.count))
-    outcomes = {key: failed[key] if key in failed else _sum(parts[key]) for key in parts}
-    simulated = {evaluation.arch for evaluation in fresh}
+    different = list(dict.fromkeys(keys))
+    parts = _parts(simulator, task)
+    known, missing = _known(parts, different, lookup)
+    pieces = [
+        Piece(part.task, tuple(first[key] for key in absent)) for part, absent in zip(parts, missing, strict=True)
+    ]
+    simulated = (workers or Workers()).simulate(simulator, pieces)
+    key_of = {design: key for key, design in first.items()}
+    made = [{key_of[design]: outcome for design, outcome in new.items()} for new in simulated]
+    found = [{**k, **m} for k, m in zip(known, made, strict=True)]
+    outcomes = {key: _whole(parts, [outcomes.get(key) for outcomes in found]) for key in different}
+    fresh = [Evaluation(part.context.key, *each) for part, new in zip(parts, made, strict=True) for each in new.items()]
+    uncounted = {evaluation.arch for evaluation in fresh}
     evaluated: list[Evaluated] = []
     for design, key in zip(designs, keys, strict=True):
-        evaluated.append(Evaluated(design, outcomes[key], cached=key not in simulated))
-        simulated.discard(key)
-    return Batch(tuple(evaluated), tuple(contexts), tuple(fresh))
+        evaluated.append(Evaluated(design, outcomes[key], cached=key not in uncounted))
+        uncounted.discard(key)
+    contexts = tuple(part.context for part, new in zip(parts, made, strict=True) if new)
+    return Batch(tuple(evaluated), contexts, tuple(fresh))
+
+
+def evaluate_one(simulator: Simulator, task: Task, design: Design, lookup: Lookup) -> tuple[Outcome, Batch]:
+    """One design on a task that is simulated as one: its outcome with the mapping, which a sum over layers lacks."""
+    (part,) = _parts(simulator, task)
+    key = task.arch(design).key
+    known = lookup(part.context.key, [key])
+    batch = evaluate(simulator, task, [design], lambda *_: known)
+    return known[key] if key in known else batch.fresh[0].outcome, batch
+
+
+def _known(
+    parts: Sequence[_Part], keys: Sequence[bytes], lookup: Lookup
+) -> tuple[list[Mapping[bytes, Outcome]], list[list[bytes]]]:
+    """For each part what is known, and what is missing; an architecture that is known to fail needs no later part."""
+    known: list[Mapping[bytes, Outcome]] = []
+    missing: list[list[bytes]] = []
+    for part in parts:
+        found = lookup(part.context.key, keys) if keys else {}
+        known.append(found)
+        missing.append([key for key in keys if key not in found])
+        keys = [key for key in keys if not isinstance(found.get(key), Infeasible)]
+    return known, missing
+
+
+def _whole(parts: Sequence[_Part], outcomes: Sequence[Outcome | None]) -> Outcome:
+    """The sum over the parts, or why the first one that fails does; there need be none from there on."""
+    built: list[tuple[Metrics, int]] = []
+    for part, outcome in zip(parts, outcomes, strict=True):
+        if isinstance(outcome, Infeasible):
+            return replace(outcome, reason=f"{part.layer}: {outcome.reason}") if part.layer else outcome
+        if outcome is None:
+            raise ValueError(f"nothing is known of the part {part.layer}")
+        built.append((outcome, part.count))
+    return replace(total(built), mapping=None)  # a mapping belongs to one evaluation, where it is kept
 
 
 def _parts(simulator: Simulator, task: Task) -> list[_Part]:
@@ -135,17 +166,3 @@ def _parts(simulator: Simulator, task: Task) -> list[_Part]:
         )
         for layer, count in layers
     ]
-
-
-def _simulate(simulator: Simulator, task: Task, designs: Sequence[Design]) -> list[Outcome]:
-    if not designs:
-        return []
-    outcomes = simulator.evaluate(task, designs)
-    if len(outcomes) != len(designs):
-        raise SimulatorError(f"{simulator.name} gave {len(outcomes)} outcomes for {len(designs)} designs.")
-    return outcomes
-
-
-def _sum(parts: Sequence[tuple[Metrics, int]]) -> Metrics:
-    """The whole, without the mapping: that belongs to one evaluation, where it is kept."""
-    return replace(total(parts), mapping=None)

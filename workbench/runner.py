@@ -34,6 +34,7 @@ from workbench.searches.base import Evaluated, Problem, Search
 from workbench.simulators import SIMULATORS
 from workbench.simulators.base import Simulator
 from workbench.stop import Stop
+from workbench.workers import Workers
 
 BATCH = 4
 """Few enough that a sequential search loses little, enough for the cost engine to work on arrays."""
@@ -122,9 +123,12 @@ def start(lab: Lab, spec: RunSpec) -> Run:
     )
 
 
-def run(lab: Lab, run_id: int, should_stop: Callable[[], bool] = lambda: False) -> Generator[Step, None, None]:
+def run(
+    lab: Lab, run_id: int, should_stop: Callable[[], bool] = lambda: False, workers: Workers | None = None
+) -> Generator[Step, None, None]:
     """Works on a run until it is over or, asked between two steps, `should_stop`; yields each step once it is stored.
 
+    The workers (None: this process alone) decide how long it takes and nothing else, so they are no part of the run.
     A run that is done yields nothing. One that was paused, interrupted or failed goes on where its last stored step
     ended. To close the generator pauses the run.
 
@@ -136,7 +140,7 @@ def run(lab: Lab, run_id: int, should_stop: Callable[[], bool] = lambda: False) 
     row = lab.run(run_id)
     if row.status == "done":
         return
-    work = _Work(lab, row)
+    work = _Work(lab, row, workers)
     epoch = lab.claim(run_id)
     with _marking(lab, run_id, epoch):
         work.restore()
@@ -210,8 +214,8 @@ class _Tally:
 class _Work:
     """A run's task, search and simulator, rebuilt from its row, and what they have come to."""
 
-    def __init__(self, lab: Lab, row: Run) -> None:
-        self._lab, self._row = lab, row
+    def __init__(self, lab: Lab, row: Run, workers: Workers | None) -> None:
+        self._lab, self._row, self._workers = lab, row, workers
         self.task = Task.from_canonical(loads(row.task))
         self.stop = Stop.model_validate(loads(row.stop))
         self.simulator = make_simulator(row.simulator, loads(row.simulator_settings))
@@ -249,7 +253,7 @@ class _Work:
         begun = perf_counter()
         first_seq = self.tally.points
         designs = self.search.ask(min(self._row.batch, self.stop.budget - first_seq))
-        batch = evaluate(self.simulator, self.task, designs, lookup(self._lab))
+        batch = evaluate(self.simulator, self.task, designs, lookup(self._lab), self._workers)
         self.search.tell(batch.evaluated)
         self.tally.add(batch.evaluated)
         progress = self._progress(perf_counter() - begun)

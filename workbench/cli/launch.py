@@ -19,9 +19,10 @@ from workbench.cli.signals import StopRequest, stop_requests
 from workbench.cli.stored import StoredRun, there
 from workbench.errors import UserError
 from workbench.runner import Step, run, start
+from workbench.workers import Workers
 
 
-def begin(request: RunRequest, db: Path | None, form: Format) -> int:
+def begin(request: RunRequest, jobs: int | None, db: Path | None, form: Format) -> int:
     """A new run, worked on until it is over or stopped. Nothing is written before all is checked."""
     spec = request.spec()
     path = lab_path(db)
@@ -30,7 +31,7 @@ def begin(request: RunRequest, db: Path | None, form: Format) -> int:
     with Lab.open(path) as lab:
         row = start(lab, spec)
         say(f"run {row.id}: {title(row)}, into {path}")
-        return _work(lab, row, db, form)
+        return _work(lab, row, jobs, db, form)
 
 
 def _make_folder(folder: Path) -> None:
@@ -41,7 +42,7 @@ def _make_folder(folder: Path) -> None:
         raise UserError(f"{folder}: cannot be made: {reason}. Give --db FILE for a lab elsewhere.") from None
 
 
-def go_on(ref: str, db: Path | None, form: Format) -> int:
+def go_on(ref: str, jobs: int | None, db: Path | None, form: Format) -> int:
     """A stored run, from its last step on."""
     with Lab.open(there(lab_path(db)), create=False) as lab:
         row = lab.run(ref)
@@ -50,7 +51,7 @@ def go_on(ref: str, db: Path | None, form: Format) -> int:
             _print_result(lab, row.id, form)
             return OK
         say(f"run {row.id}: {title(row)}, from design {row.points} on")
-        return _work(lab, row, db, form)
+        return _work(lab, row, jobs, db, form)
 
 
 def title(row: Run) -> str:
@@ -58,16 +59,17 @@ def title(row: Run) -> str:
     return f"{row.arch} on {row.workload}, {row.search}, seed {row.seed}"
 
 
-def _work(lab: Lab, row: Run, db: Path | None, form: Format) -> int:
+def _work(lab: Lab, row: Run, jobs: int | None, db: Path | None, form: Format) -> int:
     """Runs the steps; whatever ends them, the last line tells how to go on."""
     last: Step | None = None
     seconds = 0.0
     resume = command(f"dse resume {row.id}", db)
     with ExitStack() as exits:
         stop = exits.enter_context(stop_requests())
+        workers = exits.enter_context(Workers(jobs))
         display = exits.enter_context(watch(_at_start(row), stop, form != "table"))
         try:
-            for last in run(lab, row.id, lambda: bool(stop)):
+            for last in run(lab, row.id, lambda: bool(stop), workers):
                 seconds += last.seconds
                 display.show(_reading(row, last))
         except KeyboardInterrupt:

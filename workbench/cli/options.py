@@ -56,6 +56,17 @@ Criterion = Annotated[
     str, typer.Option(metavar="latency|energy|edp", help="By what the mapping of each layer is chosen.")
 ]
 
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        metavar="N",
+        min=1,
+        help="Processes that simulate at once; changes no result. [default: all cores]",
+        show_default=False,
+    ),
+]
+
 
 def chosen(as_json: bool, as_csv: bool) -> Format:
     """The form of output that the two flags ask for."""

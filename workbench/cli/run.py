@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.options import Criterion, Csv, Db, Json, Layers, RunRef, Sim, Simulator, Technology, chosen
+from workbench.cli.options import Criterion, Csv, Db, Jobs, Json, Layers, RunRef, Sim, Simulator, Technology, chosen
 
 Arch = Annotated[str, typer.Option(metavar="NAME|FILE", help="The architecture; see 'dse archs'.", show_default=False)]
 Workload = Annotated[
@@ -54,7 +54,10 @@ Margin = Annotated[
     ),
 ]
 BatchSize = Annotated[
-    int | None, typer.Option("--batch", metavar="N", help="Designs of one step. [default: 4]", show_default=False)
+    int | None,
+    typer.Option(
+        "--batch", metavar="N", help="Designs of one step, simulated at once. [default: 4]", show_default=False
+    ),
 ]
 Seed = Annotated[
     int | None, typer.Option(metavar="N", help="Makes the run repeatable. [default: a fresh one]", show_default=False)
@@ -89,6 +92,7 @@ def run(
     batch: BatchSize = None,
     seed: Seed = None,
     note: Note = "",
+    jobs: Jobs = None,
     db: Db = None,
     json: Json = False,
     csv: Csv = False,
@@ -126,11 +130,11 @@ def run(
         seed=seed,
         note=note,
     )
-    return begin(request, db, form)
+    return begin(request, jobs, db, form)
 
 
-def resume(run: RunRef, db: Db = None, json: Json = False, csv: Csv = False) -> int:
+def resume(run: RunRef, jobs: Jobs = None, db: Db = None, json: Json = False, csv: Csv = False) -> int:
     """Go on with a run that was interrupted or paused; it ends as if it had never stopped."""
     from workbench.cli.launch import go_on
 
-    return go_on(run, db, chosen(json, csv))
+    return go_on(run, jobs, db, chosen(json, csv))
