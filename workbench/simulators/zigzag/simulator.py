@@ -1,0 +1,159 @@
+"""ZigZag itself as a simulator, in processes under the workbench's own or another interpreter."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from workbench.errors import UserError
+from workbench.problem.arch import Arch
+from workbench.problem.layer import Layer
+from workbench.problem.metrics import Infeasible, LayerMapping, Metrics, Outcome
+from workbench.problem.space import Design
+from workbench.problem.task import Criterion, Task
+from workbench.simulators.external import batch
+from workbench.simulators.external.process import Command, Pool
+from workbench.simulators.external.protocol import Answer, outcome
+from workbench.simulators.loopnest.engine import evaluate_layer
+from workbench.simulators.loopnest.spatial import spread
+from workbench.simulators.zigzag import inputs
+
+VERSION = "3.9.1"
+"""Of ZigZag: another one has another cost model."""
+
+ADAPTER = 1
+"""Raised with every change here that can change a result."""
+
+WORKER = Path(__file__).with_name("worker.py")
+START_LIMIT_S = 120.0
+EXPLAINING_FACTORS = 4
+ENVIRONMENT = {"MPLBACKEND": "Agg", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def _absolute(path: str) -> str:
+    """A run keeps its settings, and may be resumed from another folder; a bare name is looked up on the path."""
+    return str(Path(path).expanduser().absolute()) if os.sep in path else path
+
+
+class ZigZagSettings(BaseModel):
+    """How thoroughly mappings are searched, and where ZigZag is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    factors: int = Field(
+        6, ge=1, le=9, description="prime factors that loop orders are made of; ZigZag takes one a loop at least"
+    )
+    spatial: int = Field(3, ge=1, le=64, description="generated spatial mappings to try where a design says auto")
+    time_limit_s: float = Field(600.0, gt=0, allow_inf_nan=False, description="for one design and layer")
+    workers: int = Field(0, ge=0, le=256, description="processes at once; 0 is one for each core")
+    python: Annotated[str, AfterValidator(_absolute)] = Field(
+        "", description="an interpreter that has zigzag-dse and six; empty is the workbench's own"
+    )
+
+
+class ZigZag:
+    """Runs ZigZag 3.9.1 (extra `zigzag`), a thousand times slower: loop orders through its own cost model."""
+
+    name: ClassVar[str] = "zigzag"
+    Settings: ClassVar[type[BaseModel]] = ZigZagSettings
+    per_layer: ClassVar[bool] = True
+    own_workers: ClassVar[bool] = True
+
+    def __init__(self, settings: ZigZagSettings) -> None:
+        self.settings = settings
+        command = Command(
+            (_interpreter(settings.python), str(WORKER)),
+            VERSION,
+            START_LIMIT_S,
+            settings.time_limit_s,
+            environment=ENVIRONMENT,
+        )
+        self._pool = Pool(command, settings.workers or _cores())
+
+    def __reduce__(self) -> tuple[type[ZigZag], tuple[ZigZagSettings]]:
+        """In another process, workers of its own."""
+        return ZigZag, (self.settings,)
+
+    @property
+    def fingerprint(self) -> str:
+        """Name, versions and settings in one line."""
+        return f"{self.name} {VERSION} {ADAPTER} factors={self.settings.factors} spatial={self.settings.spatial}"
+
+    def close(self) -> None:
+        """End the worker processes; the next evaluation starts new ones."""
+        self._pool.close()
+
+    def evaluate(self, task: Task, designs: Sequence[Design]) -> list[Outcome]:
+        """One outcome per design: the sum over the workload's layers, or the first layer's reason that it cannot be."""
+
+        def ask(arch: Arch, layer: Layer) -> dict[str, Any]:
+            inputs.check(arch)
+            return {
+                "accelerator": inputs.accelerator(arch),
+                "mapping": inputs.mapping(arch, layer),
+                "workload": inputs.workload(layer),
+                "criterion": task.criterion,
+                "factors": self.settings.factors,
+                "spatial": self.settings.spatial,
+            }
+
+        def read(answer: Answer, arch: Arch, layer: Layer) -> Outcome:
+            return _translated(outcome(answer, arch), arch, layer, task.criterion)
+
+        return batch.evaluate(self._pool, self.name, task, designs, ask, read)
+
+
+def _translated(found: Outcome, arch: Arch, layer: Layer, criterion: Criterion) -> Outcome:
+    """ZigZag's outcome in our words: which memory is too small, and array dimensions by their names.
+
+    ZigZag does not say what overflows. Where the loop-nest engine finds none that fits either, its finding stands
+    beside ZigZag's reason.
+    """
+    if isinstance(found, Infeasible):
+        ours = evaluate_layer([arch], layer, criterion, EXPLAINING_FACTORS)[0]
+        return replace(ours, reason=f"{found.reason} ({ours.reason})") if isinstance(ours, Infeasible) else found
+    if found.mapping is None:
+        return found
+    return replace(found, mapping=_mapping(found, arch, layer))
+
+
+def _mapping(found: Metrics, arch: Arch, layer: Layer) -> LayerMapping:
+    """The mapping with the average number of units at work, where a size does not divide."""
+    assert found.mapping is not None
+    ours = {theirs: dim for dim, theirs in inputs.array_dims(arch).items()}
+    chosen = [(ours[dim], [(loop, int(n)) for loop, n in loops]) for dim, loops in found.mapping.spatial]
+    return LayerMapping(spread(layer, chosen).mean, found.mapping.temporal)
+
+
+def _interpreter(python: str) -> str:
+    """The interpreter that has ZigZag.
+
+    Raises:
+        UserError: there is none.
+    """
+    if os.name != "posix":
+        raise UserError("The simulator 'zigzag' needs Linux or macOS.")
+    if not python:
+        missing = [name for name, module in (("zigzag-dse", "zigzag"), ("six", "six")) if find_spec(module) is None]
+        if missing:
+            raise UserError(
+                f"The simulator 'zigzag' needs {' and '.join(missing)}: pip install 'dse-workbench[zigzag]', or name "
+                "an interpreter that has it with --sim python=PATH."
+            )
+        return sys.executable
+    if shutil.which(python) is None:
+        raise UserError(f"The simulator 'zigzag' is to run under {python!r}, and there is no such program.")
+    return python
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
