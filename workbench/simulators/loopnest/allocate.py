@@ -74,27 +74,26 @@ class Filling:
     idle: bool = True
 
 
-def allocate(case: Case, fillings: tuple[Filling, ...] = (Filling(),)) -> Rows:
-    """Every order of every design, allocated bottom up, once per filling: rows run by design, filling, order."""
-    designs, orders = len(case.archs), len(case.orders.order)
-    design = np.repeat(np.arange(designs), len(fillings) * orders)
-    order = np.tile(np.arange(orders), designs * len(fillings))
-    share = np.tile(np.repeat([f.share for f in fillings], orders), designs)
-    idle = np.tile(np.repeat([f.idle for f in fillings], orders), designs)
-    return _Allocator(case, design, order, share, idle).run()
+def allocate(case: Case, filling: Filling = Filling(), design: Ints | None = None, order: Ints | None = None) -> Rows:
+    """Orders of designs, allocated bottom up: every order of every design, or the given ones (k,)."""
+    if design is None or order is None:
+        orders = np.arange(len(case.orders.order))
+        design = np.repeat(np.arange(len(case.archs)), len(orders))
+        order = np.tile(orders, len(case.archs))
+    return _Allocator(case, design, order, filling).run()
 
 
 class _Allocator:
     """Works on rows (k,); tables over positions are (k, n + 1)."""
 
-    def __init__(self, case: Case, design: Ints, order: Ints, share: Floats, idle: Bools) -> None:
-        self.case, self.design, self.order, self.idle = case, design, order, idle
+    def __init__(self, case: Case, design: Ints, order: Ints, filling: Filling) -> None:
+        self.case, self.design, self.order, self.filling = case, design, order, filling
         self.shape = case.shape
         self.positions = np.arange(case.orders.n + 1)
         self.subset = case.orders.subset[order]  # (k, n + 1)
         self.outside = case.total / case.orders.steps[self.subset]  # iterations outside a position
         last = self.shape.memories - 1
-        self.room = case.capacity[design] * np.where(np.arange(last + 1) == last, 1.0, share[:, None])  # (k, m)
+        self.room = case.capacity[design] * np.where(np.arange(last + 1) == last, 1.0, filling.share)  # (k, m)
 
     def elements(self, p: int) -> Floats:
         """(k, n + 1): what a place holds of the loops below each position."""
@@ -133,10 +132,9 @@ class _Allocator:
             chosen, found = _least_traffic(need, self.outside, self.room[:, memory])
             fits &= found
             for p, positions, bits_needed in zip(inside, chosen, need, strict=True):
-                if not self.idle.all():
+                if not self.filling.idle:
                     traffic = np.where(np.isfinite(bits_needed), bits_needed * self.outside, np.inf)
-                    enough = (traffic <= traffic[rows, positions][:, None] * (1 + _SAME)).argmax(axis=1)
-                    positions = np.where(self.idle, positions, enough)
+                    positions = (traffic <= traffic[rows, positions][:, None] * (1 + _SAME)).argmax(axis=1)
                 cut[p] = positions
                 here[shape.place_operand[p]] = positions
         return Rows(self.design, self.order, cut, fits)

@@ -10,13 +10,12 @@ import numpy as np
 
 from workbench.problem.arch import Arch
 from workbench.problem.layer import LOOP_DIMS, Layer, distinct
-from workbench.simulators.loopnest.orders import IRRELEVANT, OPERANDS, RELEVANT, Bools, Floats, Orders
+from workbench.simulators.loopnest.orders import IRRELEVANT, OPERANDS, Bools, Floats, Orders
 from workbench.simulators.loopnest.shape import Shape, shape_of
 from workbench.simulators.loopnest.spatial import Spatial
 
 _ROUNDING = 1e-6
 _SLIDES = ((LOOP_DIMS.index("OY"), LOOP_DIMS.index("FY")), (LOOP_DIMS.index("OX"), LOOP_DIMS.index("FX")))
-_INDEXED = {operand: [i for i, dim in enumerate(LOOP_DIMS) if dim in dims] for operand, dims in RELEVANT.items()}
 
 
 @dataclass(frozen=True)
@@ -144,25 +143,24 @@ class Case:
         """
         shape = self.shape
         held = np.ones((len(self.archs), shape.spots, len(self.orders.steps)))
-        multicast = np.empty(units.shape[:2])
-        for p, place in enumerate(shape.places):
-            held[:, place.spot] = self._volume(place.operand, units[:, p, None] * self.orders.extent)
-            alone = self._volume(place.operand, units[:, p])
-            multicast[:, p] = alone / (self._volume(place.operand, units[:, p - 1]) if place.level else 1.0)
+        held[:, shape.place_spot] = self._volumes(units[:, :, None] * self.orders.extent)
+        multicast = self._volumes(units[:, :, None])[..., 0]
+        inner = [p for p, place in enumerate(shape.places) if place.level]
+        multicast[:, inner] = multicast[:, inner] / np.roll(multicast, 1, axis=1)[:, inner]
         return held, multicast
 
-    def _volume(self, operand: str, covered: Floats) -> Floats:
-        """Elements of an operand within loop extents (..., 8)."""
-        volume: Floats = covered[..., _INDEXED[operand]].prod(axis=-1)
-        if operand == "I":
-            layer = self.layer
-            for (outer, kernel), stride, dilation, most in zip(
-                _SLIDES, layer.stride, layer.dilation, layer.input_extent_max, strict=True
-            ):
-                # Pixels come whole: an average of 3.25 rows touches what 3 rows touch.
-                rows = (covered[..., outer] + _ROUNDING).astype(np.int64)
-                taps = (covered[..., kernel] + _ROUNDING).astype(np.int64)
-                volume = volume * np.minimum(distinct(stride, rows, dilation, taps), most)
+    def _volumes(self, covered: Floats) -> Floats:
+        """(d, p, s): elements of each place's operand within loop extents (d, p, s, 8)."""
+        volume: Floats = np.where(self.shape.place_index[:, None], covered, 1.0).prod(axis=-1)
+        places, layer = self.shape.of("I"), self.layer
+        inputs = covered[:, places]
+        for (outer, kernel), stride, dilation, most in zip(
+            _SLIDES, layer.stride, layer.dilation, layer.input_extent_max, strict=True
+        ):
+            # Pixels come whole: an average of 3.25 rows touches what 3 rows touch.
+            rows = (inputs[..., outer] + _ROUNDING).astype(np.int64)
+            taps = (inputs[..., kernel] + _ROUNDING).astype(np.int64)
+            volume[:, places] *= np.minimum(distinct(stride, rows, dilation, taps), most)
         return volume
 
     def _units(self, units: Floats) -> Floats:

@@ -7,8 +7,12 @@ improved loop by loop, because the greedy rule sees neither double buffering nor
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
 from typing import Literal
 
 import numpy as np
@@ -23,10 +27,15 @@ from workbench.simulators.loopnest.orders import SLIDING, Floats, Ints, Loop, Or
 from workbench.simulators.loopnest.shape import topology
 from workbench.simulators.loopnest.spatial import Spatial, candidates
 
+logger = logging.getLogger(__name__)
+
 Criterion = Literal["latency", "energy", "edp"]
 
 FILLINGS = (Filling(), Filling(idle=False), Filling(share=0.5, idle=False))
 """How full an order makes the memories: as far as they go, without what saves no traffic, and half of that."""
+
+PROMISING = 48
+"""How many orders of a design, those of the lowest bounds, are tried under every filling."""
 
 REFINED = 8
 """How many mappings of a design, of different cost, are improved loop by loop."""
@@ -50,11 +59,16 @@ class _Best:
     tried: list[tuple[Spatial, tuple[Loop, ...]]] = field(default_factory=list)
 
 
-def evaluate_layer(archs: Sequence[Arch], layer: Layer, criterion: Criterion, factors: int) -> list[Outcome]:
+def evaluate_layer(
+    archs: Sequence[Arch], layer: Layer, criterion: Criterion, factors: int, *, compiled: bool | None = None
+) -> list[Outcome]:
     """One outcome per architecture: the metrics of its best mapping by `criterion`, or why there is none.
 
     `factors` limits the prime factors that loop orders are made of. Every order of every spatial mapping counts.
+    `compiled` chooses the kernel, by default the compiled one where the extra `fast` is installed; the outcome is the
+    same to the bit.
     """
+    compiled = fast_available() if compiled is None else compiled
     sliding = sliding_loops(layer)
     best = [_Best() for _ in archs]
     groups: dict[tuple[object, tuple[Loop, ...]], list[tuple[int, Spatial]]] = {}
@@ -69,8 +83,20 @@ def evaluate_layer(archs: Sequence[Arch], layer: Layer, criterion: Criterion, fa
         for start in range(0, len(members), size):
             chunk = members[start : start + size]
             case = Case(layer, [archs[i] for i, _ in chunk], [s for _, s in chunk], orders)
-            _improve(case, criterion, [best[i] for i, _ in chunk])
+            _improve(case, criterion, [best[i] for i, _ in chunk], compiled)
     return [b.metrics or _why_not(arch, layer, b.tried, sliding) for arch, b in zip(archs, best, strict=True)]
+
+
+@cache
+def fast_available() -> bool:
+    """Whether numba is installed and `DSE_NUMPY_ONLY` is not set; says so when the kernel must be compiled first."""
+    if os.environ.get("DSE_NUMPY_ONLY") or find_spec("numba") is None:
+        return False
+    from workbench.simulators.loopnest import fast
+
+    if not fast.is_cached():
+        logger.warning("compiling the cost engine for this machine, once: half a minute or less")
+    return True
 
 
 def sliding_loops(layer: Layer) -> frozenset[str]:
@@ -79,9 +105,36 @@ def sliding_loops(layer: Layer) -> frozenset[str]:
     return SLIDING - {outer for outer, kernel in pairs if layer.size(kernel) == 1}
 
 
-def _improve(case: Case, criterion: Criterion, best: list[_Best]) -> None:
+def _improve(case: Case, criterion: Criterion, best: list[_Best], compiled: bool) -> None:
     """Keep the best mapping of each design of a case where it beats what the design has."""
-    rows = _ranked(case, criterion, allocate(case, FILLINGS), REFINED)
+    rows = best_rows_compiled(case, criterion) if compiled else best_rows(case, criterion)
+    firsts = rows.take(np.unique(rows.design, return_index=True)[1])
+    for i in range(len(firsts)):
+        kept = best[int(firsts.design[i])]
+        score = float(firsts.first[i]), float(firsts.second[i])
+        if score < kept.score:
+            kept.score, kept.metrics = score, _metrics(case, firsts, i)
+
+
+def best_rows_compiled(case: Case, criterion: Criterion) -> Rows:
+    """`best_rows` by the compiled kernel (extra `fast`); equal to the bit."""
+    from workbench.simulators.loopnest import fast
+
+    found = fast.search(case, criterion, FILLINGS, REFINED, MOST_MOVES)
+    counts = [int(f.size[0]) for f in found]
+    return Rows(
+        np.repeat(np.arange(len(found)), counts),
+        np.concatenate([f.order[:n] for f, n in zip(found, counts, strict=True)]),
+        np.concatenate([f.cut[:n] for f, n in zip(found, counts, strict=True)]).T,
+        np.ones(sum(counts), dtype=bool),
+        np.concatenate([f.first[:n] for f, n in zip(found, counts, strict=True)]),
+        np.concatenate([f.second[:n] for f, n in zip(found, counts, strict=True)]),
+    )
+
+
+def best_rows(case: Case, criterion: Criterion) -> Rows:
+    """Per design, the best mappings of different cost, best first."""
+    rows = _ranked(case, criterion, _starts(case, criterion), REFINED)
     fresh = rows
     for _ in range(MOST_MOVES):
         moved = _neighbours(case, fresh)
@@ -91,12 +144,33 @@ def _improve(case: Case, criterion: Criterion, best: list[_Best]) -> None:
         known = {row.tobytes() for row in _identities(rows)}
         fresh = better.take(np.array([row.tobytes() not in known for row in _identities(better)], dtype=bool))
         rows = better
-    firsts = rows.take(np.unique(rows.design, return_index=True)[1])
-    for i in range(len(firsts)):
-        kept = best[int(firsts.design[i])]
-        score = float(firsts.first[i]), float(firsts.second[i])
-        if score < kept.score:
-            kept.score, kept.metrics = score, _metrics(case, firsts, i)
+    return rows
+
+
+def _starts(case: Case, criterion: Criterion) -> Rows:
+    """Every order under the first filling, and under the others those orders that promise most."""
+    rows = allocate(case, FILLINGS[0])
+    rows = rows.take(rows.fits)
+    if not len(rows):
+        return rows
+    _, bound = _bounds(case, criterion, rows)
+    best = rows.take(np.lexsort((rows.order, bound, rows.design)))
+    best = best.take(_place(best.design) < PROMISING)
+    others = [allocate(case, filling, best.design, best.order) for filling in FILLINGS[1:]]
+    return joined([rows, *(other.take(other.fits) for other in others)])
+
+
+def _place(design: Ints) -> Ints:
+    """(k,): the place of a row among those of its design, which stand together."""
+    return np.arange(len(design)) - np.searchsorted(design, design)
+
+
+def _bounds(case: Case, criterion: Criterion, rows: Rows) -> tuple[Floats, Floats]:
+    """(energy, lower bound of the ranking) of rows."""
+    moves = Moves(case, rows)
+    energy = moves.energy_pj()
+    bound, _ = scores(energy if criterion == "energy" else moves.least_latency(), energy, criterion)
+    return energy, bound
 
 
 def _identities(rows: Rows) -> Ints:
@@ -110,15 +184,12 @@ def _ranked(case: Case, criterion: Criterion, rows: Rows, most: int) -> Rows:
     Mappings get their exact cost in the order of their lower bound, until the bounds left exceed the cost of the
     `most`-th best: what is left out is worse than all that are kept.
     """
-    rows = rows.take(np.flatnonzero(rows.fits))
     if not len(rows):
         return rows
-    moves = Moves(case, rows)
-    energy = moves.energy_pj()
-    bound, _ = scores(energy if criterion == "energy" else moves.least_latency(), energy, criterion)
+    energy, bound = _bounds(case, criterion, rows)
     order = np.lexsort((bound, rows.design))
     rows, energy, bound = rows.take(order), energy[order], bound[order]
-    place = np.arange(len(rows)) - np.searchsorted(rows.design, rows.design)  # of a row among those of its design
+    place = _place(rows.design)
     designs = len(case.archs)
     limit = np.full(designs, np.inf)
     kept: list[Rows] = []
@@ -156,8 +227,7 @@ def _distinct_best(parts: list[Rows], most: int) -> Rows:
     new = np.ones(len(rows), dtype=bool)
     new[1:] = (np.diff(rows.design) != 0) | (np.diff(first) != 0) | (np.diff(second) != 0)
     rows, first, second = rows.take(new), first[new], second[new]
-    place = np.arange(len(rows)) - np.searchsorted(rows.design, rows.design)
-    best = place < most
+    best = _place(rows.design) < most
     rows = rows.take(best)
     return Rows(rows.design, rows.order, rows.cut, rows.fits, first[best], second[best])
 

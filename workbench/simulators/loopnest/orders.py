@@ -67,16 +67,15 @@ def temporal_loops(sizes: Mapping[str, int], limit: int) -> tuple[Loop, ...]:
     return tuple((dim, factor) for dim, found in factors.items() for factor in found)
 
 
-def _permutations(counts: list[int]) -> Ints:
+@lru_cache(maxsize=1024)
+def _permutations(counts: tuple[int, ...]) -> Ints:
     """All orders of a multiset given by how often each kind occurs: (orders, items) of kind indices."""
     if sum(counts) == 0:
         return np.zeros((1, 0), dtype=np.int64)
     blocks: list[Ints] = []
     for kind, count in enumerate(counts):
         if count:
-            rest = counts.copy()
-            rest[kind] -= 1
-            tail = _permutations(rest)
+            tail = _permutations((*counts[:kind], count - 1, *counts[kind + 1 :]))
             blocks.append(np.hstack([np.full((len(tail), 1), kind, dtype=np.int64), tail]))
     return np.vstack(blocks)
 
@@ -167,4 +166,4 @@ def _run_starts(flags: Bools) -> Ints:
 def all_orders(loops: tuple[Loop, ...], sliding: frozenset[str]) -> Orders:
     """Every different order of the loops: n! / prod(multiplicity!) of them."""
     kinds = sorted(set(loops), key=lambda loop: (LOOP_DIMS.index(loop[0]), loop[1]))
-    return tabulate(kinds, _permutations([loops.count(kind) for kind in kinds]), sliding)
+    return tabulate(kinds, _permutations(tuple(loops.count(kind) for kind in kinds)), sliding)

@@ -11,7 +11,8 @@ from functools import lru_cache
 import numpy as np
 
 from workbench.problem.arch import Arch, Direction
-from workbench.simulators.loopnest.orders import OPERANDS, Bools, Ints
+from workbench.problem.layer import LOOP_DIMS
+from workbench.simulators.loopnest.orders import OPERANDS, RELEVANT, Bools, Ints
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,14 @@ class Shape:
 
     place_operand: Ints  # (p,) number in OPERANDS
     place_spot: Ints  # (p,)
+    place_memory: Ints  # (p,)
+    place_last: Bools  # (p,)
+    place_index: Bools  # (p, 8) whether a loop indexes the operand (`LOOP_DIMS`)
+    memory_places: Ints  # (m, 3) `operands_of`, -1 where a memory holds fewer
+    array_spot: Ints  # (3,) `array_spots` in the order of OPERANDS
+    pair_links: Ints  # (k, 2) `pairs` one operand after another
+    pair_sharing: Ints  # (k,) how many of the two links are on a port that serves both inputs
+    pair_start: Ints  # (4,) where an operand's pairs begin
     spot_operand: Ints  # (g,)
     link_spot: Ints  # (l,)
     link_partial: Bools  # (l,)
@@ -129,25 +138,37 @@ def _shape(_: tuple[object, ...], key: _Key) -> Shape:
     most = max(map(len, links_of))
     port_links = np.array([found + [len(links)] * (most - len(found)) for found in links_of]).T
     sharing = [{places[links[i].place].operand for i in found} >= {"W", "I"} for found in links_of]
+    pairs = {operand: _pairs(operand, places, links) for operand in OPERANDS}
+    operands_of = tuple(
+        tuple(p for p, place in enumerate(places) if place.memory == m) for m in range(len(arch.memories))
+    )
     spot_operand = np.zeros(spot, dtype=np.int64)
     for number, operand in enumerate(OPERANDS):
         spot_operand[array_spots[operand] :] = number
     return Shape(
         dims=tuple(dim for dim, _ in arch.array),
         systolic=arch.systolic,
-        operands_of=tuple(
-            tuple(p for p, place in enumerate(places) if place.memory == m) for m in range(len(arch.memories))
-        ),
+        operands_of=operands_of,
         places=tuple(places),
         links=links,
         ports=ports,
         port_links=port_links,
-        pairs={operand: _pairs(operand, places, links) for operand in OPERANDS},
+        pairs=pairs,
         inputs_share=np.array(sharing),
         spots=spot,
         array_spots=array_spots,
         place_operand=np.array([OPERANDS.index(place.operand) for place in places]),
         place_spot=np.array([place.spot for place in places]),
+        place_memory=np.array([place.memory for place in places]),
+        place_last=np.array([place.last for place in places]),
+        place_index=np.array([[dim in RELEVANT[place.operand] for dim in LOOP_DIMS] for place in places]),
+        memory_places=np.array([[*found, *[-1] * (3 - len(found))] for found in operands_of]),
+        array_spot=np.array([array_spots[operand] for operand in OPERANDS]),
+        pair_links=np.array([pair for found in pairs.values() for pair in found], dtype=np.int64).reshape(-1, 2),
+        pair_sharing=np.array(
+            [sum(sharing[links[i].port] for i in pair) for found in pairs.values() for pair in found]
+        ),
+        pair_start=np.cumsum([0, *map(len, pairs.values())]),
         spot_operand=spot_operand,
         link_spot=np.array([link.spot for link in links]),
         link_partial=np.array([link.partial_only for link in links]),
