@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
 from types import TracebackType
@@ -123,10 +124,14 @@ class Workers:
     def close(self) -> None:
         """End the worker processes, at once and whatever they do."""
         pool, self._pool = self._pool, None
-        if pool is not None:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # without pgrep loky warns, and kills all the same
-                pool.shutdown(wait=True, kill_workers=True)
+        if pool is None:
+            return
+        for pid in list(pool._processes):  # its own way to kill them fails where work was just handed in
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # loky's when there is no `pgrep`
+            pool.shutdown(wait=True)
 
     def simulate(self, simulator: Simulator, pieces: Sequence[Piece]) -> list[dict[Design, Outcome]]:
         """What each piece's designs come to. A design that a piece cannot hold is left out of all later pieces.
