@@ -17,11 +17,11 @@ from workbench.problem.arch import Arch
 from workbench.problem.layer import Layer
 from workbench.problem.metrics import Outcome
 from workbench.problem.space import Design
-from workbench.problem.task import Task
+from workbench.problem.task import Criterion, Task
 from workbench.problem.yamlfile import read_model
 from workbench.simulators.external import batch
 from workbench.simulators.external.process import Command, Pool
-from workbench.simulators.external.protocol import PROTOCOL, Answer, outcome, request_content
+from workbench.simulators.external.protocol import PROTOCOL, outcome, request_content
 
 Word = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -108,15 +108,18 @@ class External:
 
     def evaluate(self, task: Task, designs: Sequence[Design]) -> list[Outcome]:
         """One outcome per design: the sum over the workload's layers, or the first layer's reason that it cannot be."""
+        return batch.evaluate(self, task, designs)
 
-        def ask(arch: Arch, layer: Layer) -> dict[str, object]:
-            return request_content(arch, layer, task.criterion)
-
-        return batch.evaluate(self._pool, f"{self.name} {self._file.name}", task, designs, ask, _read)
-
-
-def _read(answer: Answer, arch: Arch, _: Layer) -> Outcome:
-    return outcome(answer, arch)
+    def evaluate_layer(
+        self, archs: Sequence[Arch], layer: Layer, criterion: Criterion, label: batch.Label
+    ) -> list[Outcome]:
+        """One outcome per architecture; `label` names them in errors."""
+        return batch.asked(
+            self._pool,
+            [request_content(arch, layer, criterion) for arch in archs],
+            lambda answer, i: outcome(answer, archs[i]),
+            lambda i: f"{self.name} {self._file.name}: {label(i)}",
+        )
 
 
 def _beside(folder: Path, word: str) -> str:

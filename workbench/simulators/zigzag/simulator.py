@@ -21,7 +21,7 @@ from workbench.problem.space import Design
 from workbench.problem.task import Criterion, Task
 from workbench.simulators.external import batch
 from workbench.simulators.external.process import Command, Pool
-from workbench.simulators.external.protocol import Answer, outcome
+from workbench.simulators.external.protocol import outcome
 from workbench.simulators.loopnest.engine import evaluate_layer
 from workbench.simulators.loopnest.spatial import spread
 from workbench.simulators.zigzag import inputs
@@ -35,6 +35,9 @@ ADAPTER = 1
 WORKER = Path(__file__).with_name("worker.py")
 START_LIMIT_S = 120.0
 EXPLAINING_FACTORS = 4
+ADVICE = " Please make sure"
+"""What follows in ZigZag's message is the same for every design."""
+
 ENVIRONMENT = {"MPLBACKEND": "Agg", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -93,22 +96,29 @@ class ZigZag:
 
     def evaluate(self, task: Task, designs: Sequence[Design]) -> list[Outcome]:
         """One outcome per design: the sum over the workload's layers, or the first layer's reason that it cannot be."""
+        return batch.evaluate(self, task, designs)
 
-        def ask(arch: Arch, layer: Layer) -> dict[str, Any]:
-            inputs.check(arch)
-            return {
-                "accelerator": inputs.accelerator(arch),
-                "mapping": inputs.mapping(arch, layer),
-                "workload": inputs.workload(layer),
-                "criterion": task.criterion,
-                "factors": self.settings.factors,
-                "spatial": self.settings.spatial,
-            }
+    def evaluate_layer(
+        self, archs: Sequence[Arch], layer: Layer, criterion: Criterion, label: batch.Label = str
+    ) -> list[Outcome]:
+        """One outcome per architecture; `label` names them in errors."""
+        return batch.asked(
+            self._pool,
+            [self._request(arch, layer, criterion) for arch in archs],
+            lambda answer, i: _translated(outcome(answer, archs[i]), archs[i], layer, criterion),
+            lambda i: f"{self.name}: {label(i)}",
+        )
 
-        def read(answer: Answer, arch: Arch, layer: Layer) -> Outcome:
-            return _translated(outcome(answer, arch), arch, layer, task.criterion)
-
-        return batch.evaluate(self._pool, self.name, task, designs, ask, read)
+    def _request(self, arch: Arch, layer: Layer, criterion: Criterion) -> dict[str, Any]:
+        inputs.check(arch)
+        return {
+            "accelerator": inputs.accelerator(arch),
+            "mapping": inputs.mapping(arch, layer),
+            "workload": inputs.workload(layer),
+            "criterion": criterion,
+            "factors": self.settings.factors,
+            "spatial": self.settings.spatial,
+        }
 
 
 def _translated(found: Outcome, arch: Arch, layer: Layer, criterion: Criterion) -> Outcome:
@@ -118,6 +128,7 @@ def _translated(found: Outcome, arch: Arch, layer: Layer, criterion: Criterion) 
     beside ZigZag's reason.
     """
     if isinstance(found, Infeasible):
+        found = replace(found, reason=found.reason.partition(ADVICE)[0].replace(" for layer layer", "").rstrip(". "))
         ours = evaluate_layer([arch], layer, criterion, EXPLAINING_FACTORS)[0]
         return replace(ours, reason=f"{found.reason} ({ours.reason})") if isinstance(ours, Infeasible) else found
     if found.mapping is None:

@@ -34,7 +34,19 @@ BEST = {"latency": MinimalLatencyStage, "energy": MinimalEnergyStage, "edp": Min
 
 
 class OneByOne(SpatialMappingGeneratorStage):
-    """ZigZag's generator of spatial mappings, but one that does not fit is left out instead of ending the search."""
+    """ZigZag's generator of spatial mappings, but one that does not fit is left out instead of ending the search.
+
+    A mapping that is given whole is taken as it is. ZigZag would silently narrow it to what ports and memories take;
+    but how a design unrolls is part of the design, so it costs its stalls, or does not fit.
+    """
+
+    def generate_spatial_mappings(self) -> Any:
+        given = copy.deepcopy(self.provided_mapping)
+        if all(oa_dim in given for oa_dim in self.oa_dim_sizes):
+            given.initialize_oa_dims(self.oa_dim_sizes)
+            yield given
+        else:
+            yield from super().generate_spatial_mappings()
 
     def best_candidates(self, *args: Any, **kwargs: Any) -> Any:
         """Copies: ZigZag narrows a candidate in place, and candidates share their parts."""
