@@ -56,8 +56,8 @@ class RunSpec:
     note: str = ""
 
     def __post_init__(self) -> None:
-        if self.batch < 1:
-            raise UserError(f"The batch must be at least 1 design, got {self.batch}.")
+        if not 1 <= self.batch < 2**31:
+            raise UserError(f"The batch must be a whole number from 1 to 2^31 - 1, got {self.batch}.")
         if not 0 <= self.seed < 2**63:
             raise UserError(f"The seed must be a whole number from 0 to 2^63 - 1, got {self.seed}.")
 

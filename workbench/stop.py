@@ -12,7 +12,7 @@ from workbench.problem.metrics import Metrics, Outcome, Target
 class Stop(BaseModel):
     """The first rule that holds ends the run; an exhausted space ends it in any case."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     budget: int = Field(
         300, ge=1, description="Designs to evaluate; one answered from the cache counts like one that was simulated."

@@ -98,7 +98,8 @@ def _describe(error: ValidationError, model: type[BaseModel], content: Mapping[s
         known = _known_keys(model, loc[:-1])
         near = nearest(str(loc[-1]), known)
         hint = f" Did you mean {near!r}?" if near else ""
-        return f"unknown key {key!r}.{hint} Known here: {', '.join(known)}."
+        choice = f"Known here: {', '.join(known)}." if known else "There are none here."
+        return f"unknown key {key!r}.{hint} {choice}"
     if fault["type"] == "missing":
         return f"the key {key!r} is missing."
     message = " or ".join(dict.fromkeys(_message(f) for f in under if _place(f, content) == loc))

@@ -19,7 +19,7 @@ from workbench.searches.unseen import Unseen
 class SearchSettings(BaseModel):
     """What a user may set. Each field has a default, bounds and a description: flags, form, JSON and help follow."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
