@@ -82,6 +82,8 @@ def answer(request: dict) -> object:
             },
         },
     }
+    if BEHAVIOUR == "well" and area < request["layer"]["weight_bits"]:
+        return answers["infeasible"]
     return answers.get(BEHAVIOUR, {"id": number, "latency_cycles": area, "energy_pj": 2.5, "area_um2": 7})
 
 

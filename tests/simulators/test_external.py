@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from tests.simulators.chosen import FAKE, fake_file
 from tests.simulators.small import archs, layers
 from tests.toy import SMALL, toy_task
 from workbench.errors import SimulatorError, UserError
@@ -30,7 +31,6 @@ from workbench.simulators.external import External, ExternalSettings
 from workbench.simulators.external.protocol import request_content, unrolling
 from workbench.simulators.loopnest.spatial import fill
 
-FAKE = Path(__file__).with_name("fake.py")
 TASK = toy_task(SMALL)
 
 
@@ -52,15 +52,7 @@ class Fake:
         self.made: list[External] = []
 
     def __call__(self, behaviour: str = "well", **changes: Any) -> External:
-        path = self.folder / f"{behaviour}.yaml"
-        content = {
-            "name": "fake",
-            "version": "1",
-            "command": [sys.executable, str(FAKE), behaviour, str(self.log)],
-            "time_limit_s": 30,
-            **changes,
-        }
-        path.write_text(json.dumps(content), encoding="utf-8")
+        path = fake_file(self.folder, behaviour, **changes)
         self.made.append(External(ExternalSettings(file=str(path))))
         return self.made[-1]
 
