@@ -60,6 +60,17 @@ WRONG: dict[str, tuple[Sequence[str], tuple[str, ...]]] = {
     "a folder as architecture": (["archs", "folder/"], ("folder", "not a YAML file")),
     "no ONNX": (["import", "broken.yaml"], ("broken.yaml", "ONNX")),
     "missing ONNX": (["import", "nowhere.onnx"], ("nowhere.onnx", "no such file")),
+    "a name too long for a lab": (["runs", "--db", "x" * 300], ("xxx", "too long")),
+    "more runs than can be counted": (["runs", "--limit", "9" * 20], ("--limit", "dse runs --help")),
+    "a point beyond measure": (["evaluate", "--run", "1", "--point", "9" * 20], ("--point", "dse evaluate --help")),
+    "a run's point on another arch": (
+        ["evaluate", "--run", "1", "--point", "0", "--arch", "tpu_like"],
+        ("--run", "leave --arch out"),
+    ),
+    "a run's point at other costs": (
+        ["evaluate", "--run", "1", "--point", "0", "--technology", "own"],
+        ("--run", "leave --technology out"),
+    ),
     "not a database": (["run", *QUICK, "--db", "broken.yaml"], ("broken.yaml", "not a lab database")),
     "not a database to look at": (["runs", "--db", "broken.yaml"], ("broken.yaml", "not a lab database")),
     "a folder as database": (["run", *QUICK, "--db", "folder"], ("folder",)),

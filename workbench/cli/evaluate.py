@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.options import Arch, Criterion, Csv, Db, Json, Layers, Sim, Simulator, Technology, Workload, chosen
+from workbench.cli.options import (
+    MOST,
+    Arch,
+    Criterion,
+    Csv,
+    Db,
+    Json,
+    Layers,
+    Sim,
+    Simulator,
+    Technology,
+    Workload,
+    chosen,
+)
+from workbench.errors import UserError
 
 Changes = Annotated[
     list[str] | None,
@@ -17,8 +31,12 @@ FromRun = Annotated[
 ]
 FromPoint = Annotated[
     int | None,
-    typer.Option("--point", metavar="SEQ", min=0, help="The point of the run, by its seq.", show_default=False),
+    typer.Option(
+        "--point", metavar="SEQ", min=0, max=MOST, help="The point of the run, by its seq.", show_default=False
+    ),
 ]
+
+STORED_WITH_A_RUN = ("arch", "workload", "layer", "simulator", "sim", "technology", "criterion")
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +45,7 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
+    context: typer.Context,
     arch: Arch = None,
     workload: Workload = None,
     layer: Layers = None,
@@ -51,7 +70,22 @@ def evaluate(
 
     form = chosen(json, csv)
     if run is not None or point is not None:
+        _refuse_what_the_run_says(context)
         subject = stored(db, run, point, changes or ())
     else:
         subject = given(arch, workload, layer or (), changes or (), simulator, sim or (), technology, criterion)
     show(subject, form)
+
+
+def _refuse_what_the_run_says(context: typer.Context) -> None:
+    """A run's task and simulator are stored with it: an option that says otherwise would go unheard."""
+    typed = (name for name in STORED_WITH_A_RUN if _was_typed(context, name))
+    if flag := next(typed, None):
+        raise UserError(
+            f"--run and --point say all but --set; leave --{flag} out, or give --arch and --workload alone."
+        )
+
+
+def _was_typed(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"

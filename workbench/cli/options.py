@@ -13,6 +13,9 @@ from workbench.errors import UserError
 
 Format = Literal["table", "json", "csv"]
 
+MOST = 2**53
+"""A number that counts rows of the lab is not beyond this one."""
+
 Db = Annotated[
     Path | None,
     typer.Option(

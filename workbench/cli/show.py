@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.options import Csv, Db, Json, RunRef, chosen
+from workbench.cli.options import MOST, Csv, Db, Json, RunRef, chosen
 
 StatusName = Annotated[
     str | None, typer.Option("--status", metavar="STATUS", help="Only runs in this state.", show_default=False)
 ]
-Limit = Annotated[int, typer.Option(metavar="N", min=1, help="At most so many, the latest first.")]
+Limit = Annotated[int, typer.Option(metavar="N", min=1, max=MOST, help="At most so many, the latest first.")]
 Plot = Annotated[bool, typer.Option("--plot/--no-plot", help="Draw the scatter plot below the table.")]
 
 

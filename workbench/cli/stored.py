@@ -28,7 +28,11 @@ def open_to_look(db: Path | None) -> Lab:
 
 def there(path: Path) -> Path:
     """The path, if it leads anywhere."""
-    if not path.exists():
+    try:
+        exists = path.exists()
+    except OSError as error:  # too long, or in a folder that may not be entered
+        raise UserError(f"{path}: {error.strerror}.") from None
+    if not exists:
         raise UserError(f"There is no lab database at {path} yet; 'dse run' makes one.")
     return path
 
