@@ -139,6 +139,11 @@ class Lab:
             steps.add_history(connection, run_id, history)
             steps.set_checkpoint(connection, run_id, history.step, checkpoint)
 
+    def keep(self, contexts: Sequence[Context], evaluations: Sequence[Evaluation]) -> None:
+        """Into the cache, by whoever has simulated outside a run."""
+        with self._write() as connection:
+            steps.add_evaluations(connection, contexts, evaluations)
+
     # What runs left
 
     def lookup(self, context: bytes, keys: Iterable[bytes]) -> dict[bytes, Evaluation]:
