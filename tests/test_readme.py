@@ -19,9 +19,9 @@ def blocks(language: str) -> list[str]:
 
 @pytest.mark.slow
 def test_the_commands_run_in_order_on_the_files_shown(tmp_path: Path):
-    for text in blocks("yaml"):
-        named = re.match(r"# (\w+\.yaml)\n", text)
-        assert named, f"a YAML block must begin with its file's name: {text[:60]!r}"
+    for text in blocks("yaml") + blocks("python"):
+        named = re.match(r"# (\w+\.(?:yaml|py))\n", text)
+        assert named, f"a YAML or Python block must begin with its file's name: {text[:60]!r}"
         (tmp_path / named[1]).write_text(text, encoding="utf-8")
     script = "\n".join(blocks("sh"))
     assert script.count("dse ") > 10
