@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from store.database import Lab
 from workbench.executor import Batch, evaluate
 from workbench.library import context_rows, evaluation_rows, lookup
-from workbench.problem.metrics import Outcome
 from workbench.problem.space import Design
 from workbench.problem.task import Task
 from workbench.simulators.base import Simulator
@@ -37,8 +36,3 @@ def keep(lab: Lab, batch: Batch) -> None:
     """Stores what was simulated for a batch."""
     if batch.fresh:
         lab.keep(context_rows(batch.contexts), evaluation_rows(batch.fresh))
-
-
-def outcomes(batches: Sequence[Batch]) -> list[Outcome]:
-    """Of all designs, in order."""
-    return [evaluated.outcome for batch in batches for evaluated in batch.evaluated]

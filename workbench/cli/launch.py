@@ -25,13 +25,19 @@ from workbench.workers import Workers
 def begin(request: RunRequest, jobs: int | None, db: Path | None, form: Format) -> int:
     """A new run, worked on until it is over or stopped. Nothing is written before all is checked."""
     spec = request.spec()
-    path = lab_path(db)
-    if db is None:
-        _make_folder(path.parent)
+    path = ready_lab_path(db)
     with Lab.open(path) as lab:
         row = start(lab, spec)
         say(f"run {row.id}: {title(row)}, into {path}")
         return _work(lab, row, jobs, db, form)
+
+
+def ready_lab_path(db: Path | None) -> Path:
+    """Where a lab is or can be made."""
+    path = lab_path(db)
+    if db is None:
+        _make_folder(path.parent)
+    return path
 
 
 def _make_folder(folder: Path) -> None:

@@ -23,6 +23,16 @@ FRONT_STYLE, CLOUD_STYLE, FRAME_STYLE = "bold green", "dim", "dim"
 
 
 @dataclass(frozen=True, slots=True)
+class Names:
+    """What a plot calls things, where that is not the metrics and the front."""
+
+    across: str
+    up: str
+    marked: str
+    others: str
+
+
+@dataclass(frozen=True, slots=True)
 class Glyphs:
     """What the plot is drawn with."""
 
@@ -46,12 +56,16 @@ def scatter(
     width: int = 80,
     height: int = 18,
     glyphs: Glyphs = UNICODE,
+    names: Names | None = None,
 ) -> Text:
     """Points (n, 2), of which `front` (n,) marks the members, as `height` lines of at most `width` columns, and a key.
 
     Both axes are logarithmic where all values are positive; axes carry the metrics' units, with SI prefixes.
     """
     width, height = max(width, MIN_WIDTH), max(height, MIN_HEIGHT)
+    if names is None:
+        across, up = (METRIC_WORDS.get(name, name) for name in metrics)
+        names = Names(across, up, "front", "dominated")
     scaled, units = _in_base_units(points, metrics)
     x, y = (Scale.around(float(column.min()), float(column.max())) for column in scaled.T)
     rows = height - 3  # the frame's line, its labels, and the key
@@ -60,7 +74,7 @@ def scatter(
     columns = width - gutter - 1
     cells = _cells(_positions(scaled, x, y), front, columns, rows, glyphs)
     plot = Text(no_wrap=True, overflow="crop")
-    plot.append(f"{METRIC_WORDS.get(metrics[1], metrics[1])} [{units[1]}]\n".rjust(gutter))
+    plot.append(f"{names.up} [{units[1]}]\n".rjust(gutter))
     for row in range(rows):
         plot.append(y_marks.get(row, "").rjust(gutter - 1) + " ")
         plot.append(glyphs.tick_y if row in y_marks else glyphs.up, FRAME_STYLE)
@@ -70,12 +84,12 @@ def scatter(
     plot.append(" " * (gutter + 1))
     key = Text.assemble(
         (glyphs.front, FRONT_STYLE),
-        f" front ({int(front.sum())})   ",
+        f" {names.marked} ({int(front.sum())})   ",
         ("⣿" if glyphs.braille else ".", CLOUD_STYLE),
-        f" dominated ({int((~front).sum())})",
+        f" {names.others} ({int((~front).sum())})",
     )
     plot.append_text(key)
-    name = f"{METRIC_WORDS.get(metrics[0], metrics[0])} [{units[0]}]"
+    name = f"{names.across} [{units[0]}]"
     room = columns - key.cell_len
     plot.append(name.rjust(room) if room > len(name) else "\n" + name.rjust(width))
     return plot

@@ -1,0 +1,126 @@
+"""Two simulators, chosen and asked about the same designs, through the lab."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from store.database import Lab
+from workbench.cli.launch import ready_lab_path
+from workbench.cli.output import say
+from workbench.cli.quantity import count, duration
+from workbench.cli.settings import pairs
+from workbench.cli.signals import StopRequest, stop_requests
+from workbench.errors import UserError, nearest
+from workbench.evaluations import evaluate_kept
+from workbench.executor import Batch
+from workbench.problem.metrics import Outcome
+from workbench.problem.space import Design
+from workbench.problem.task import Task
+from workbench.runner import make_simulator
+from workbench.simulators.base import Simulator
+from workbench.workers import Workers
+
+SAY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What one simulator made of the designs; `seconds` is the time of those it simulated now, over all processes."""
+
+    outcomes: tuple[Outcome, ...]
+    simulated: int
+    seconds: float
+
+    @property
+    def seconds_each(self) -> float | None:
+        """Unknown where all was known."""
+        return self.seconds / self.simulated if self.simulated else None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is compared: two simulators under labels that tell them apart, and designs of a task."""
+
+    task: Task
+    simulators: tuple[Simulator, Simulator]
+    labels: tuple[str, str]
+    designs: tuple[Design, ...]
+    seed: int
+
+    @classmethod
+    def of(cls, names: str, settings: Sequence[str], task: Task, designs: int, seed: int) -> Comparison:
+        """From what was typed.
+
+        Raises:
+            UserError: not two simulators, an unknown one or setting, or twice the same.
+        """
+        both = [name.strip() for name in names.split(",")]
+        if len(both) != 2 or not all(both):
+            raise UserError(f"--simulators takes two names with a comma between them, got {names!r}.")
+        given = _by_simulator(both, settings)
+        first, second = (make_simulator(name, pairs("--sim", own)) for name, own in zip(both, given, strict=True))
+        if first.fingerprint == second.fingerprint:
+            raise UserError(f"Both are {first.fingerprint!r}: set one differently, as in --sim 1.NAME=VALUE.")
+        same = both[0] == both[1]
+        labels = (f"{both[0]} (1)", f"{both[1]} (2)") if same else (both[0], both[1])
+        return cls(task, (first, second), labels, tuple(_sample(task, designs, seed)), seed)
+
+    def evaluate(self, jobs: int | None, db: Path | None) -> tuple[Answers, Answers]:
+        """What both say, all of it kept in the lab; Ctrl-C stops between two batches, and what is done is kept."""
+        with Lab.open(ready_lab_path(db)) as lab, stop_requests() as stop, Workers(jobs) as workers:
+            first, second = (self._answers(lab, index, workers, stop) for index in (0, 1))
+        return first, second
+
+    def _answers(self, lab: Lab, index: int, workers: Workers, stop: StopRequest) -> Answers:
+        simulator = self.simulators[index]
+        say(f"{count(len(self.designs))} designs on {simulator.fingerprint}")
+        before, said, batches = workers.seconds, time.monotonic(), list[Batch]()
+        for batch in evaluate_kept(lab, simulator, self.task, self.designs, workers):
+            batches.append(batch)
+            done = sum(len(each.evaluated) for each in batches)
+            if stop:
+                say(f"stopped after {count(done)} designs on {self.labels[index]}; what was simulated is kept")
+                raise KeyboardInterrupt
+            if time.monotonic() - said > SAY_SECONDS:
+                said = time.monotonic()
+                say(f"  {count(done)} of {count(len(self.designs))}")
+        outcomes = tuple(evaluated.outcome for batch in batches for evaluated in batch.evaluated)
+        simulated = sum(not evaluated.cached for batch in batches for evaluated in batch.evaluated)
+        seconds = workers.seconds - before
+        known = len(self.designs) - simulated
+        say(f"  {count(simulated)} simulated in {duration(seconds)}, {count(known)} known from the lab")
+        return Answers(outcomes, simulated, seconds)
+
+
+def _by_simulator(names: Sequence[str], settings: Sequence[str]) -> list[list[str]]:
+    """The settings of each simulator: `1.` and `2.` say which by place, a name by name."""
+    found: list[list[str]] = [[] for _ in names]
+    for text in settings:
+        which, dot, setting = text.partition(".")
+        places = [i for i, name in enumerate(names) if which in (name, str(i + 1))]
+        if not dot or "=" in which or "=" not in setting:
+            raise UserError(f"--sim takes WHICH.NAME=VALUE here, as in '1.{setting or text}', got {text!r}.")
+        if not places:
+            near = nearest(which, names)
+            hint = f" Did you mean {near!r}?" if near else ""
+            raise UserError(f"--sim {text}: {which!r} is neither simulator.{hint} Known: 1, 2, {', '.join(names)}.")
+        for place in places:
+            found[place].append(setting)
+    return found
+
+
+def _sample(task: Task, n: int, seed: int) -> list[Design]:
+    """Different designs, uniformly; all there are where the space is no larger."""
+    space = task.space
+    if space.size <= n:
+        return [space.unrank(rank) for rank in range(space.size)]
+    rng = np.random.default_rng(seed)
+    found: dict[Design, None] = {}
+    while len(found) < n:
+        found.update(dict.fromkeys(space.sample(n - len(found), rng)))
+    return list(found)
