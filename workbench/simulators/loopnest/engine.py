@@ -22,7 +22,7 @@ from workbench.problem.layer import Layer
 from workbench.problem.metrics import Breakdown, Infeasible, LayerMapping, LoopLevel, Metrics, Outcome
 from workbench.simulators.loopnest.allocate import Filling, Rows, allocate, fitting, joined
 from workbench.simulators.loopnest.case import Case, element_bits
-from workbench.simulators.loopnest.cost import Moves
+from workbench.simulators.loopnest.cost import Latency, Moves
 from workbench.simulators.loopnest.orders import SLIDING, Floats, Ints, Loop, Orders, all_orders, temporal_loops
 from workbench.simulators.loopnest.shape import topology
 from workbench.simulators.loopnest.spatial import Spatial, candidates
@@ -46,6 +46,9 @@ MOST_MOVES = 2
 ROWS_PER_CHUNK = 60_000
 """Mappings worked on at once; each needs some 2.5 kB, so a chunk stays near 150 MB."""
 
+CASES_ON_ARRAYS = 64
+"""How many cases a process works out on arrays before it loads the compiled kernel."""
+
 FIRST_WAVE = 48
 """How many mappings of a design get an exact latency before the bound is used."""
 
@@ -65,10 +68,9 @@ def evaluate_layer(
     """One outcome per architecture: the metrics of its best mapping by `criterion`, or why there is none.
 
     `factors` limits the prime factors that loop orders are made of. Every order of every spatial mapping counts.
-    `compiled` chooses the kernel, by default the compiled one where the extra `fast` is installed; the outcome is the
-    same to the bit.
+    `compiled` chooses the kernel, by default the compiled one where the extra `fast` is installed and enough is
+    asked; the outcome is the same to the bit.
     """
-    compiled = fast_available() if compiled is None else compiled
     sliding = sliding_loops(layer)
     best = [_Best() for _ in archs]
     groups: dict[tuple[object, tuple[Loop, ...]], list[tuple[int, Spatial]]] = {}
@@ -77,6 +79,7 @@ def evaluate_layer(
             loops = temporal_loops(dict(spatial.remaining), factors)
             best[index].tried.append((spatial, loops))
             groups.setdefault((topology(arch), loops), []).append((index, spatial))
+    compiled = _KERNELS.compiled(sum(map(len, groups.values()))) if compiled is None else compiled
     for (_, loops), members in groups.items():
         orders = all_orders(loops, sliding)
         size = max(1, ROWS_PER_CHUNK // (len(orders.order) * len(FILLINGS)))
@@ -89,14 +92,34 @@ def evaluate_layer(
 
 @cache
 def fast_available() -> bool:
-    """Whether numba is installed and `DSE_NUMPY_ONLY` is not set; says so when the kernel must be compiled first."""
-    if os.environ.get("DSE_NUMPY_ONLY") or find_spec("numba") is None:
-        return False
+    """Whether numba is installed and `DSE_NUMPY_ONLY` is not set."""
+    return not os.environ.get("DSE_NUMPY_ONLY") and find_spec("numba") is not None
+
+
+class _Kernels:
+    """Chooses a kernel: loading the compiled one takes as long as some tens of cases on arrays, so those go first."""
+
+    def __init__(self) -> None:
+        self.cases = 0
+
+    def compiled(self, cases: int) -> bool:
+        """Whether the next cases are worth the compiled kernel; says so when it must be compiled first."""
+        self.cases += cases
+        if self.cases <= CASES_ON_ARRAYS or not fast_available():
+            return False
+        _load_fast()
+        return True
+
+
+@cache
+def _load_fast() -> None:
     from workbench.simulators.loopnest import fast
 
     if not fast.is_cached():
         logger.warning("compiling the cost engine for this machine, once: half a minute or less")
-    return True
+
+
+_KERNELS = _Kernels()
 
 
 def sliding_loops(layer: Layer) -> frozenset[str]:
@@ -107,22 +130,36 @@ def sliding_loops(layer: Layer) -> frozenset[str]:
 
 def _improve(case: Case, criterion: Criterion, best: list[_Best], compiled: bool) -> None:
     """Keep the best mapping of each design of a case where it beats what the design has."""
-    rows = best_rows_compiled(case, criterion) if compiled else best_rows(case, criterion)
+    rows, edges = best_rows_compiled(case, criterion) if compiled else (best_rows(case, criterion), None)
     firsts = rows.take(np.unique(rows.design, return_index=True)[1])
+    if not len(firsts):
+        return
+    moves = Moves(case, firsts)
+    winners = _Winners(moves.energy_pj(), moves.link_energies(), edges or moves.latency())
     for i in range(len(firsts)):
         kept = best[int(firsts.design[i])]
         score = float(firsts.first[i]), float(firsts.second[i])
         if score < kept.score:
-            kept.score, kept.metrics = score, _metrics(case, firsts, i)
+            kept.score, kept.metrics = score, _metrics(case, firsts, winners, i)
 
 
-def best_rows_compiled(case: Case, criterion: Criterion) -> Rows:
-    """`best_rows` by the compiled kernel (extra `fast`); equal to the bit."""
+@dataclass(frozen=True)
+class _Winners:
+    """Of the best row of each design: energy (k,), energy of each link (l, k), stall and edges (k,)."""
+
+    energy_pj: Floats
+    link_pj: Floats
+    edges: Latency
+
+
+def best_rows_compiled(case: Case, criterion: Criterion) -> tuple[Rows, Latency]:
+    """`best_rows` by the compiled kernel (extra `fast`), equal to the bit; and the latency of each design's best."""
     from workbench.simulators.loopnest import fast
 
     found = fast.search(case, criterion, FILLINGS, REFINED, MOST_MOVES)
     counts = [int(f.size[0]) for f in found]
-    return Rows(
+    edges = np.array([f.edges for f, n in zip(found, counts, strict=True) if n]).reshape(-1, 3)
+    rows = Rows(
         np.repeat(np.arange(len(found)), counts),
         np.concatenate([f.order[:n] for f, n in zip(found, counts, strict=True)]),
         np.concatenate([f.cut[:n] for f, n in zip(found, counts, strict=True)]).T,
@@ -130,6 +167,7 @@ def best_rows_compiled(case: Case, criterion: Criterion) -> Rows:
         np.concatenate([f.first[:n] for f, n in zip(found, counts, strict=True)]),
         np.concatenate([f.second[:n] for f, n in zip(found, counts, strict=True)]),
     )
+    return rows, Latency(edges[:, 0], edges[:, 1], edges[:, 2])
 
 
 def best_rows(case: Case, criterion: Criterion) -> Rows:
@@ -262,26 +300,25 @@ def _neighbours(case: Case, rows: Rows) -> Rows:
     return everything.take(fitting(case, everything))
 
 
-def _metrics(case: Case, rows: Rows, i: int) -> Metrics:
+def _metrics(case: Case, rows: Rows, winners: _Winners, i: int) -> Metrics:
     """The metrics of one row."""
-    one = Moves(case, rows.take(np.array([i])))
-    edges = one.latency()
     d = int(rows.design[i])
     arch, spatial, shape = case.archs[d], case.spatials[d], case.shape
-    parts = one.link_energies()[:, 0]
-    per_place = np.zeros(len(shape.places))
-    np.add.at(per_place, [link.place for link in shape.links], parts)
-    stall, onload, offload = (float(v[0]) for v in (edges.stall, edges.onload, edges.offload))
+    per_place = [0.0] * len(shape.places)
+    for link, energy_pj in zip(shape.links, winners.link_pj[:, i].tolist(), strict=True):
+        per_place[link.place] += energy_pj
+    edges = winners.edges
+    stall, onload, offload = float(edges.stall[i]), float(edges.onload[i]), float(edges.offload[i])
     offload += float(case.drain[d])
     ideal = float(-(-case.layer.macs // arch.pes))
     shares = tuple(
-        (arch.memories[shape.places[p].memory].name, operand, float(per_place[p]))
+        (arch.memories[shape.places[p].memory].name, operand, per_place[p])
         for operand in OPERANDS
         for p in shape.of(operand)
     )
     return Metrics(
         latency_cycles=case.total + stall + onload + offload,
-        energy_pj=float(one.energy_pj()[0]),
+        energy_pj=float(winners.energy_pj[i]),
         area_um2=arch.area_um2,
         clock_mhz=arch.clock_mhz,
         breakdown=Breakdown(
@@ -359,4 +396,5 @@ def cost_of(layer: Layer, arch: Arch, spatial: Spatial, orders: Orders, cut: dic
             flat[p] = position
     zero = np.zeros(1, dtype=np.int64)
     rows = Rows(zero, zero, flat, np.ones(1, dtype=bool))
-    return _metrics(case, rows, 0)
+    moves = Moves(case, rows)
+    return _metrics(case, rows, _Winners(moves.energy_pj(), moves.link_energies(), moves.latency()), 0)

@@ -107,6 +107,7 @@ class Found(NamedTuple):
     second: Floats  # (k,)
     expanded: Bools  # (k,)
     size: Ints  # (1,) how many there are
+    edges: Floats  # (3,) stall, on-loading and off-loading of the first
 
 
 compiled = njit(cache=True)
@@ -474,10 +475,10 @@ def _edges(
 @compiled
 def _latency(
     total, steps, subset, relevant_from, reuse_from, place_spot, spot_operand, array_spot, link_spot, link_inner,
-    port_links, memory_places, pair_links, pair_sharing, pair_start, d_drain, d_capacity, d_width, d_content,
+    port_links, memory_places, pair_links, pair_sharing, pair_start, d_capacity, d_width, d_content,
     d_periods, d_real, d_rate, d_once, d_least, w_end, w_below, w_buffered, w_window, w_real, w_hidden, w_ranked,
     w_free_share, w_periods, w_windows, w_covered, w_inside, r):
-    """`Moves.latency` and the cycles of the loops themselves."""
+    """`Moves.latency`: stall, on-loading, off-loading."""
     _double_buffer(
         steps, subset, relevant_from, place_spot, spot_operand, array_spot, memory_places, d_capacity, d_content,
         w_end, w_below, w_buffered, w_windows, r)
@@ -501,7 +502,7 @@ def _latency(
             w_real, w_hidden, w_ranked, w_free_share, 0.0)
         saved = onload_free + offload_free - onload - offload
         onload = onload + max(0.0, saved - stall)
-    return total + stall + onload + offload + d_drain
+    return stall, onload, offload
 
 
 @compiled
@@ -543,11 +544,12 @@ def _cost_and_keep(
     """Rank a row exactly, unless its bound says that it cannot be kept. `_look_below` has been called."""
     if found.size[0] == len(found.order) and bound > found.first[-1]:
         return
-    latency = _latency(
+    stall, onload, offload = _latency(
         total, steps, subset, relevant_from, reuse_from, place_spot, spot_operand, array_spot, link_spot, link_inner,
-        port_links, memory_places, pair_links, pair_sharing, pair_start, d_drain, d_capacity, d_width, d_content,
+        port_links, memory_places, pair_links, pair_sharing, pair_start, d_capacity, d_width, d_content,
         d_periods, d_real, d_rate, d_once, d_least, w_end, w_below, w_buffered, w_window, w_real, w_hidden, w_ranked,
         w_free_share, w_periods, w_windows, w_covered, w_inside, r)
+    latency = total + stall + onload + offload + d_drain
     if criterion == LATENCY:
         _insert(found, latency, energy, r, w_cut)
     elif criterion == ENERGY:
@@ -691,6 +693,16 @@ def _search(nest, design, row, found, criterion, shares, idles, most_moves):
                             d_drain, d_capacity, d_width, d_content, d_periods, d_real, d_rate, d_once, d_least, w_cut,
                             w_end, w_below, w_buffered, w_window, w_real, w_hidden, w_ranked, w_free_share, w_periods,
                             w_windows, w_covered, w_inside, found, r, energy, bound, criterion)
+    if found.size[0]:
+        r = found.order[0]
+        for p in range(places):
+            w_cut[p] = found.cut[0, p]
+        _look_below(subset, stays, place_operand, place_spot, array_spot, w_cut, w_end, w_below, r)
+        found.edges[:] = _latency(
+            total, steps, subset, relevant_from, reuse_from, place_spot, spot_operand, array_spot, link_spot,
+            link_inner, port_links, memory_places, pair_links, pair_sharing, pair_start, d_capacity, d_width,
+            d_content, d_periods, d_real, d_rate, d_once, d_least, w_end, w_below, w_buffered, w_window, w_real,
+            w_hidden, w_ranked, w_free_share, w_periods, w_windows, w_covered, w_inside, r)
 
 
 def is_cached() -> bool:
@@ -769,8 +781,14 @@ def search(case: Case, criterion: str, fillings: tuple[Filling, ...], refined: i
             case.reduced[d], *(getattr(tables, name)[d] for name in Design._fields[6:]))
         row = row or _room(nest, design)
         found = Found(
-            np.zeros(refined, np.int64), np.zeros((refined, places), np.int64), np.zeros(refined), np.zeros(refined),
-            np.zeros(refined, np.bool_), np.zeros(1, np.int64))
+            np.zeros(refined, np.int64),
+            np.zeros((refined, places), np.int64),
+            np.zeros(refined),
+            np.zeros(refined),
+            np.zeros(refined, np.bool_),
+            np.zeros(1, np.int64),
+            np.zeros(3),
+        )
         _search(nest, design, row, found, CRITERIA[criterion], shares, idles, most_moves)
         results.append(found)
     return results
