@@ -11,6 +11,8 @@ from workbench.problem.datafiles import data_dir
 QUICK = ("--arch", "tpu_like", "--workload", "alexnet", "--layer", "fc8", "--sim", "factors=1", "--budget", "8")
 EVALUATE = ("evaluate", "--arch", "tpu_like", "--workload", "alexnet", "--layer", "fc8")
 
+COMPARE = ("fidelity", "--arch", "tpu_like", "--workload", "alexnet", "--layer", "fc8", "--simulators")
+
 
 def changed(options: Sequence[str], flag: str, value: str) -> list[str]:
     at = options.index(flag)
@@ -50,6 +52,22 @@ WRONG: dict[str, tuple[Sequence[str], tuple[str, ...]]] = {
     "no such option": (["run", *QUICK, "--bugdet", "3"], ("--bugdet", "dse run --help")),
     "an option that is missing": (["run", "--arch", "tpu_like"], ("--workload", "dse run --help")),
     "no such command": (["rnu"], ("'rnu'", "dse --help")),
+    "confirmed by itself": (
+        ["run", *QUICK, "--confirm", "loopnest", "--confirm-sim", "factors=1"],
+        ("confirms nothing",),
+    ),
+    "confirmed by nobody": (["run", *QUICK, "--confirm", "zigzig"], ("'zigzig'", "Did you mean 'zigzag'?")),
+    "settings of no confirmation": (["run", *QUICK, "--confirm-sim", "factors=2"], ("--confirm-sim", "--confirm,")),
+    "no jobs": (["run", *QUICK, "--jobs", "0"], ("--jobs", "dse run --help")),
+    "one simulator to compare": ([*COMPARE, "loopnest"], ("two names", "'loopnest'")),
+    "three simulators to compare": ([*COMPARE, "loopnest,zigzag,loopnest"], ("two names",)),
+    "a simulator against itself": ([*COMPARE, "loopnest,loopnest"], ("Both are 'loopnest", "--sim 1.NAME=VALUE")),
+    "an unknown simulator to compare": ([*COMPARE, "loopnest,lopnest"], ("'lopnest'", "Did you mean 'loopnest'?")),
+    "a setting of neither": ([*COMPARE, "loopnest,loopnest", "--sim", "3.factors=4"], ("'3'", "Known: 1, 2, loopnest")),
+    "a setting of no simulator": (
+        [*COMPARE, "loopnest,loopnest", "--sim", "factors=4"],
+        ("WHICH.NAME=VALUE", "1.factors=4"),
+    ),
     "two forms": (["archs", "--json", "--csv"], ("--json", "--csv")),
     "missing file": (["archs", "nowhere.yaml"], ("nowhere.yaml", "no such file")),
     "missing workload file": (["workloads", "nowhere.yaml"], ("nowhere.yaml", "no such file")),

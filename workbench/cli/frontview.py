@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,12 +11,14 @@ from rich.console import Console
 from rich.text import Text
 
 from store.database import Lab
-from workbench.cli.options import Format
+from workbench.cli.confirm import Confirmation, confirm, confirmed_columns, confirming_simulator, print_confirmation
+from workbench.cli.options import Format, lab_path
 from workbench.cli.output import Column, emit_csv, emit_json, number, stdout, table
 from workbench.cli.plot import ASCII, UNICODE, scatter
 from workbench.cli.quantity import METRIC_WORDS, metric
-from workbench.cli.stored import StoredRun
+from workbench.cli.stored import StoredRun, there
 from workbench.problem.metrics import METRIC_UNITS
+from workbench.workers import Workers
 
 PLOT_WIDTH, PLOT_HEIGHT = 100, 20
 WIDE = 110
@@ -23,20 +27,45 @@ SHORT = 12
 """Members that the end of a run shows; `dse front` shows all."""
 
 
-def show_front(lab: Lab, run: StoredRun, form: Format, plot: bool = True) -> None:
-    """The whole front in the form asked for."""
+def show_front(
+    lab: Lab, run: StoredRun, form: Format, plot: bool = True, confirmation: Confirmation | None = None
+) -> None:
+    """The whole front in the form asked for, beside what a second simulator says, if it was asked."""
     members = sorted_members(run)
     if form == "json":
         keys = ("seq", "step", *METRIC_UNITS)
         front = [{**{k: m[k] for k in keys}, "design": {k: v for k, v in m.items() if k not in keys}} for m in members]
-        emit_json({"run": run.row.id, "uuid": run.row.uuid, **_wanted(run), "front": front})
+        head: dict[str, Any] = {"run": run.row.id, "uuid": run.row.uuid, "simulator": run.row.fingerprint}
+        if confirmation is not None:
+            head["confirmed_on"] = confirmation.simulator.fingerprint
+            front = [{**row, "confirmed": confirmation.payload(row)} for row in front]
+        emit_json({**head, **_wanted(run), "front": front})
     elif form == "csv":
-        emit_csv(["seq", "step", *METRIC_UNITS, *(axis.name for axis in run.task.space.axes)], members)
+        more = [confirmation.columns(member) if confirmation else {} for member in members]
+        keys = ("seq", "step", *METRIC_UNITS, *(axis.name for axis in run.task.space.axes))
+        confirmed = confirmed_columns() if confirmation else ()
+        emit_csv([*keys, *confirmed], [{**m, **extra} for m, extra in zip(members, more, strict=True)])
     else:
         console = stdout()
         print_front(console, run, None)
+        if confirmation is not None:
+            print_confirmation(console, run, members, confirmation, members)
         if plot:
             print_plot(console, lab, run)
+
+
+def show_confirmed(
+    db: Path | None, ref: str, form: Format, plot: bool, asked: tuple[str | None, Sequence[str]], jobs: int | None
+) -> None:
+    """A stored run's front beside what a second simulator says, which the lab keeps."""
+    with Lab.open(there(lab_path(db)), create=False) as lab:
+        run = StoredRun.read(lab, ref)
+        simulator = confirming_simulator(*asked, run.row.fingerprint)
+        if simulator is None:
+            show_front(lab, run, form, plot)
+            return
+        with Workers(jobs) as workers:
+            show_front(lab, run, form, plot, confirm(lab, run, simulator, workers))
 
 
 def _wanted(run: StoredRun) -> dict[str, Any]:
@@ -70,14 +99,14 @@ def print_front(console: Console, run: StoredRun, most: int | None) -> None:
             "met": "met" if all(member[t.metric] <= t.bound for t in task.targets) else "missed",
             "design": " ".join(f"{axis}={member[axis]}" for axis in differing),
         }
-        for member in _spread(members, most)
+        for member in spread(members, most)
     ]
     console.print(table(columns, rows))
     if len(rows) < len(members):
         console.print(f"{len(rows)} of the front's {len(members)} members; all of them: dse front {run.row.id}")
 
 
-def _spread(members: list[dict[str, Any]], most: int | None) -> list[dict[str, Any]]:
+def spread(members: list[dict[str, Any]], most: int | None) -> list[dict[str, Any]]:
     """All, or `most` of them evenly along the front, both ends included."""
     if most is None or len(members) <= most:
         return members

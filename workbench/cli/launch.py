@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from store.database import Lab
 from store.rows import Run
 from workbench.cli.codes import INTERRUPTED, OK
-from workbench.cli.frontview import SHORT, print_front, print_plot, show_front
+from workbench.cli.confirm import Confirmation, confirm, confirming_simulator, print_confirmation
+from workbench.cli.frontview import SHORT, print_front, print_plot, show_front, sorted_members, spread
 from workbench.cli.options import Format, command, lab_path
 from workbench.cli.output import say, stdout
 from workbench.cli.progress import Reading, watch
@@ -18,18 +22,40 @@ from workbench.cli.request import RunRequest
 from workbench.cli.signals import StopRequest, stop_requests
 from workbench.cli.stored import StoredRun, there
 from workbench.errors import UserError
-from workbench.runner import Step, run, start
+from workbench.runner import Step, make_simulator, run, start
+from workbench.simulators.base import Simulator
 from workbench.workers import Workers
 
 
-def begin(request: RunRequest, jobs: int | None, db: Path | None, form: Format) -> int:
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """How a run is worked on and shown, which is no part of the run; `confirm` is a simulator with its settings."""
+
+    jobs: int | None
+    db: Path | None
+    form: Format
+    confirm: str | None = None
+    confirm_settings: Sequence[str] = ()
+
+    def confirming(self, fingerprint: str) -> Simulator | None:
+        """The second simulator of a run on the first one."""
+        return confirming_simulator(self.confirm, self.confirm_settings, fingerprint)
+
+    def confirm_flags(self) -> str:
+        """As they were typed."""
+        settings = (f" --confirm-sim {quote(text)}" for text in self.confirm_settings)
+        return f"--confirm {quote(self.confirm or '')}{''.join(settings)}"
+
+
+def begin(request: RunRequest, how: Handling) -> int:
     """A new run, worked on until it is over or stopped. Nothing is written before all is checked."""
     spec = request.spec()
-    path = ready_lab_path(db)
+    confirming = how.confirming(make_simulator(spec.simulator, spec.simulator_settings).fingerprint)
+    path = ready_lab_path(how.db)
     with Lab.open(path) as lab:
         row = start(lab, spec)
         say(f"run {row.id}: {title(row)}, into {path}")
-        return _work(lab, row, jobs, db, form)
+        return _work(lab, row, how, confirming)
 
 
 def ready_lab_path(db: Path | None) -> Path:
@@ -48,16 +74,16 @@ def _make_folder(folder: Path) -> None:
         raise UserError(f"{folder}: cannot be made: {reason}. Give --db FILE for a lab elsewhere.") from None
 
 
-def go_on(ref: str, jobs: int | None, db: Path | None, form: Format) -> int:
+def go_on(ref: str, how: Handling) -> int:
     """A stored run, from its last step on."""
-    with Lab.open(there(lab_path(db)), create=False) as lab:
+    with Lab.open(there(lab_path(how.db)), create=False) as lab:
         row = lab.run(ref)
         if row.status == "done":
             say(f"run {row.id} is done already; this is what it found")
-            _print_result(lab, row.id, form)
+            _print_result(lab, row.id, how.form, None)
             return OK
         say(f"run {row.id}: {title(row)}, from design {row.points} on")
-        return _work(lab, row, jobs, db, form)
+        return _work(lab, row, how, None)
 
 
 def title(row: Run) -> str:
@@ -65,15 +91,15 @@ def title(row: Run) -> str:
     return f"{row.arch} on {row.workload}, {row.search}, seed {row.seed}"
 
 
-def _work(lab: Lab, row: Run, jobs: int | None, db: Path | None, form: Format) -> int:
+def _work(lab: Lab, row: Run, how: Handling, confirming: Simulator | None) -> int:
     """Runs the steps; whatever ends them, the last line tells how to go on."""
     last: Step | None = None
     seconds = 0.0
-    resume = command(f"dse resume {row.id}", db)
+    resume = command(f"dse resume {row.id}", how.db)
     with ExitStack() as exits:
         stop = exits.enter_context(stop_requests())
-        workers = exits.enter_context(Workers(jobs))
-        display = exits.enter_context(watch(_at_start(row), stop, form != "table"))
+        workers = exits.enter_context(Workers(how.jobs))
+        display = exits.enter_context(watch(_at_start(row), stop, how.form != "table"))
         try:
             for last in run(lab, row.id, lambda: bool(stop), workers):
                 seconds += last.seconds
@@ -85,11 +111,17 @@ def _work(lab: Lab, row: Run, jobs: int | None, db: Path | None, form: Format) -
         except Exception:
             exits.callback(say, f"run {row.id} has failed; its stored steps are safe. To try again: {resume}")
             raise
-    return _end(lab, row, last, stop, seconds, db, form)
+    return _end(lab, row, last, stop, seconds, how, confirming)
 
 
 def _end(
-    lab: Lab, row: Run, last: Step | None, stop: StopRequest, seconds: float, db: Path | None, form: Format
+    lab: Lab,
+    row: Run,
+    last: Step | None,
+    stop: StopRequest,
+    seconds: float,
+    how: Handling,
+    confirming: Simulator | None,
 ) -> int:
     paused = bool(stop) and (last is None or last.stopped is None)
     points = last.points if last else row.points
@@ -98,24 +130,36 @@ def _end(
     else:
         reason = last.stopped if last and last.stopped else "nothing was left to do"
         say(f"done, {reason}: {count(points)} designs, {duration(seconds)} of work in this session")
-    _print_result(lab, row.id, form)
-    say()
-    if paused:
-        say(f"to go on:         {command(f'dse resume {row.id}', db)}")
-    say(f"the whole front:  {command(f'dse front {row.id}', db)}")
-    say(f"the run:          {command(f'dse show {row.id}', db)}")
-    say(f"one design:       {command(f'dse evaluate --run {row.id} --point N', db)}")
+    confirmation = None
+    if confirming is not None and not paused:
+        with Workers(how.jobs) as workers:
+            confirmation = confirm(lab, StoredRun.read(lab, row.id), confirming, workers)
+    _print_result(lab, row.id, how.form, confirmation)
+    _say_what_next(row, how, paused)
     return INTERRUPTED if paused else OK
 
 
-def _print_result(lab: Lab, run_id: int, form: Format) -> None:
+def _say_what_next(row: Run, how: Handling, paused: bool) -> None:
+    confirmed = f" {how.confirm_flags()}" if how.confirm else ""
+    say()
+    if paused:
+        say(f"to go on:         {command(f'dse resume {row.id}', how.db)}")
+    say(f"the whole front:  {command(f'dse front {row.id}{confirmed}', how.db)}")
+    say(f"the run:          {command(f'dse show {row.id}', how.db)}")
+    say(f"one design:       {command(f'dse evaluate --run {row.id} --point N', how.db)}")
+
+
+def _print_result(lab: Lab, run_id: int, form: Format, confirmation: Confirmation | None) -> None:
     """The front: whole as data, the gist of it for people."""
     stored = StoredRun.read(lab, run_id)
     if form != "table":
-        show_front(lab, stored, form)
+        show_front(lab, stored, form, confirmation=confirmation)
         return
     console = stdout()
     print_front(console, stored, SHORT)
+    if confirmation is not None:
+        members = sorted_members(stored)
+        print_confirmation(console, stored, members, confirmation, spread(members, SHORT))
     print_plot(console, lab, stored)
 
 

@@ -70,6 +70,25 @@ Jobs = Annotated[
     ),
 ]
 
+Confirm = Annotated[
+    str | None,
+    typer.Option(
+        "--confirm",
+        metavar="SIMULATOR",
+        help="Simulate the front's members on this one as well, and show both.",
+        show_default=False,
+    ),
+]
+ConfirmSim = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--confirm-sim",
+        metavar="NAME=VALUE",
+        help="A setting of the confirming simulator; repeatable.",
+        show_default=False,
+    ),
+]
+
 
 def chosen(as_json: bool, as_csv: bool) -> Format:
     """The form of output that the two flags ask for."""

@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.options import Criterion, Csv, Db, Jobs, Json, Layers, RunRef, Sim, Simulator, Technology, chosen
+from workbench.cli.options import (
+    Confirm,
+    ConfirmSim,
+    Criterion,
+    Csv,
+    Db,
+    Jobs,
+    Json,
+    Layers,
+    RunRef,
+    Sim,
+    Simulator,
+    Technology,
+    chosen,
+)
 
 Arch = Annotated[str, typer.Option(metavar="NAME|FILE", help="The architecture; see 'dse archs'.", show_default=False)]
 Workload = Annotated[
@@ -92,6 +106,8 @@ def run(
     batch: BatchSize = None,
     seed: Seed = None,
     note: Note = "",
+    confirm: Confirm = None,
+    confirm_sim: ConfirmSim = None,
     jobs: Jobs = None,
     db: Db = None,
     json: Json = False,
@@ -102,7 +118,7 @@ def run(
     Ctrl-C stops after the batch in flight; 'dse resume' goes on where it stopped. With --json or --csv the front is
     printed as data.
     """
-    from workbench.cli.launch import begin
+    from workbench.cli.launch import Handling, begin
     from workbench.cli.request import RunRequest
 
     form = chosen(json, csv)
@@ -130,11 +146,11 @@ def run(
         seed=seed,
         note=note,
     )
-    return begin(request, jobs, db, form)
+    return begin(request, Handling(jobs, db, form, confirm, tuple(confirm_sim or ())))
 
 
 def resume(run: RunRef, jobs: Jobs = None, db: Db = None, json: Json = False, csv: Csv = False) -> int:
     """Go on with a run that was interrupted or paused; it ends as if it had never stopped."""
-    from workbench.cli.launch import go_on
+    from workbench.cli.launch import Handling, go_on
 
-    return go_on(run, jobs, db, chosen(json, csv))
+    return go_on(run, Handling(jobs, db, chosen(json, csv)))

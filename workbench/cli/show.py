@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.options import MOST, Csv, Db, Json, RunRef, chosen
+from workbench.cli.options import MOST, Confirm, ConfirmSim, Csv, Db, Jobs, Json, RunRef, chosen
 
 StatusName = Annotated[
     str | None, typer.Option("--status", metavar="STATUS", help="Only runs in this state.", show_default=False)
@@ -44,11 +44,26 @@ def show(run: RunRef, db: Db = None, json: Json = False, csv: Csv = False) -> No
         show_run(lab, StoredRun.read(lab, run), form, db)
 
 
-def front(run: RunRef, plot: Plot = True, db: Db = None, json: Json = False, csv: Csv = False) -> None:
-    """Print a run's front: every design that no other one beats in all objectives."""
-    from workbench.cli.frontview import show_front
+def front(
+    run: RunRef,
+    plot: Plot = True,
+    confirm: Confirm = None,
+    confirm_sim: ConfirmSim = None,
+    jobs: Jobs = None,
+    db: Db = None,
+    json: Json = False,
+    csv: Csv = False,
+) -> None:
+    """Print a run's front: every design that no other one beats in all objectives.
+
+    With --confirm, what a second simulator says of them is shown beside; the lab keeps it, so it is asked only once.
+    """
+    from workbench.cli.frontview import show_confirmed, show_front
     from workbench.cli.stored import StoredRun, open_to_look
 
     form = chosen(json, csv)
+    if confirm is not None or confirm_sim:
+        show_confirmed(db, run, form, plot, (confirm, confirm_sim or ()), jobs)
+        return
     with open_to_look(db) as lab:
         show_front(lab, StoredRun.read(lab, run), form, plot)
