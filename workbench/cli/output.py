@@ -113,6 +113,16 @@ def table(columns: Sequence[Column], rows: Sequence[Row], title: str | None = No
     return made
 
 
+def listed(facts: Sequence[tuple[str, str]]) -> Table:
+    """Facts one below the other, each beside its label; a long one goes on below itself."""
+    made = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+    made.add_column(no_wrap=True, min_width=10)
+    made.add_column(overflow="fold")
+    for label, fact in facts:
+        made.add_row(words(label), words(fact))
+    return made
+
+
 def _text(column: Column, value: Any) -> Text:
     shown = "-" if value is None else column.show(value)
     return Text(plain(shown), overflow="ellipsis", no_wrap=True) if column.cut else Text(plain(shown))

@@ -17,7 +17,7 @@ from store.database import Lab
 from store.rows import STATUSES, Progress, Run, Status
 from workbench.cli.bars import percent, sparkline
 from workbench.cli.options import Format, command
-from workbench.cli.output import Column, emit, emit_csv, emit_json, number, stdout, table, words
+from workbench.cli.output import Column, emit, emit_csv, emit_json, listed, number, stdout, table, words
 from workbench.cli.quantity import METRIC_WORDS, age, count, duration, metric
 from workbench.cli.stored import StoredRun
 from workbench.errors import unknown_name
@@ -118,8 +118,7 @@ def _print(console: Console, lab: Lab, run: StoredRun, history: Sequence[Progres
         facts.append(("note", row.note))
     if row.error:
         facts.append(("error", row.error))
-    for label, text in facts:
-        console.print(f"{label:12}{text}")
+    console.print(listed(facts))
     _print_bests(console, run)
     _print_history(console, history)
     _print_infeasible(console, lab, run)
