@@ -18,7 +18,8 @@ INFERRED model, 28 nm:
   43.5 um per sqrt(bit) that brings a 32 KB macro to 0.25 um2/bit, plus 12 um2 of sense amplifier, write driver and
   column multiplexer per word bit.
 - Register file: 2.2 um2 per bit, a flip-flop with its share of the read multiplexer.
-- MAC with accumulator: 283 um2 for 8 x 8 bits (MAESTRO's 28 nm data base), scaled with the operand widths.
+- MAC with accumulator: 283 um2 for 8 x 8 bits (MAESTRO's 28 nm data base), whatever the width of a layer's operands:
+  every PE is built once.
 - DRAM: none on the chip.
 Interconnect and leakage are not modelled.
 """

@@ -32,8 +32,8 @@ def _no_truth(value: Any) -> Any:
 
 
 Count = Annotated[int, BeforeValidator(_no_truth), Field(gt=0, le=2**53)]
-Cost = Annotated[float, BeforeValidator(_no_truth), Field(ge=0, allow_inf_nan=False)]
-Clock = Annotated[float, BeforeValidator(_no_truth), Field(gt=0, allow_inf_nan=False)]
+Cost = Annotated[float, BeforeValidator(_no_truth), Field(ge=0, le=1e12, allow_inf_nan=False)]  # pJ: up to 1 J
+Clock = Annotated[float, BeforeValidator(_no_truth), Field(ge=1e-6, le=1e6, allow_inf_nan=False)]  # MHz: 1 Hz to 1 THz
 Value = Annotated[int | float | str, BeforeValidator(_no_truth)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_\-]*$", max_length=64)]
 
@@ -62,6 +62,13 @@ class MemoryFile(_Part):
     read_energy_pj: Cost
     write_energy_pj: Cost
     ports: tuple[PortFile, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _banks_hold_something(self) -> MemoryFile:
+        most = min(self.size_bits, max(port.bits_per_cycle for port in self.ports))
+        if self.banks > most:
+            raise ValueError(f"banks must be at most {most}, one for each bit of a word, got {self.banks}")
+        return self
 
 
 class ArrayFile(_Part):
