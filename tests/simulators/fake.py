@@ -94,7 +94,7 @@ def main() -> None:
     if BEHAVIOUR == "dead":
         sys.exit("no licence")
     if BEHAVIOUR == "late":
-        time.sleep(0.5)
+        time.sleep(1.3)
     say({"protocol": 2 if BEHAVIOUR == "protocol" else 1, "version": "9" if BEHAVIOUR == "version" else "1"})
     for line in sys.stdin:
         request = json.loads(line)

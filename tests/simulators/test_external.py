@@ -213,12 +213,12 @@ def test_no_hello_in_time_is_an_error(fake: Fake):
 
 
 def test_a_slow_start_does_not_count_as_evaluation(fake: Fake):
-    (outcome,) = fake("late", time_limit_s=0.4).evaluate(TASK, designs(1))
+    (outcome,) = fake("late", time_limit_s=1.2).evaluate(TASK, designs(1))
     assert isinstance(outcome, Metrics)
 
 
 def test_after_an_error_the_simulator_works_on(fake: Fake):
-    simulator = fake("hang-second", time_limit_s=1.0)
+    simulator = fake("hang-second", time_limit_s=2.0)
     with pytest.raises(SimulatorError):
         simulator.evaluate(TASK, designs(4))
     assert len(simulator.evaluate(TASK, designs(4))) == 4
