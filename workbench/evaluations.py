@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from store.database import Lab
-from workbench.executor import Batch, evaluate
+from store.errors import ReadOnlyLabError
+from workbench.executor import Batch, evaluate, evaluate_one
 from workbench.library import context_rows, evaluation_rows, lookup
+from workbench.problem.metrics import Outcome
 from workbench.problem.space import Design
 from workbench.problem.task import Task
 from workbench.simulators.base import Simulator
@@ -30,6 +33,20 @@ def evaluate_kept(
         batch = evaluate(simulator, task, designs[start : start + size], lookup(lab), workers)
         keep(lab, batch)
         yield batch
+
+
+def evaluate_mapped(
+    lab: Lab, simulator: Simulator, tasks: Sequence[Task], design: Design
+) -> list[tuple[Outcome, bool]]:
+    """One design on tasks that are each simulated as one: outcomes with their mappings, and whether they were known.
+
+    What is new is kept, where the lab can be written.
+    """
+    found = [evaluate_one(simulator, task, design, lookup(lab)) for task in tasks]
+    with suppress(ReadOnlyLabError):
+        for _, batch in found:
+            keep(lab, batch)
+    return [(outcome, not batch.fresh) for outcome, batch in found]
 
 
 def keep(lab: Lab, batch: Batch) -> None:

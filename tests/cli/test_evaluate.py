@@ -3,6 +3,7 @@
 import csv
 import json
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,3 +66,30 @@ def test_the_criterion_chooses_the_mapping(dse: Dse):
 
     assert metrics("latency")["latency_cycles"] <= metrics("energy")["latency_cycles"]
     assert metrics("energy")["energy_pj"] <= metrics("latency")["energy_pj"]
+
+
+def test_a_named_lab_is_asked_and_told(dse: Dse, tmp_path: Path):
+    fresh = dse("evaluate", *CONV2, "--json", DSE_DB="")
+    assert list(tmp_path.iterdir()) == []
+    first, second = (dse("evaluate", *CONV2, "--json") for _ in range(2))
+    assert first.stdout == second.stdout == fresh.stdout  # the mapping, too
+    assert (fresh.stderr, first.stderr) == ("", "0 of 1 known from the lab, 1 simulated\n")
+    assert second.stderr == "1 of 1 known from the lab, 0 simulated\n"
+    three = ("--layer", "conv3", "--layer", "conv4")
+    assert dse("evaluate", *CONV2, *three).stderr.startswith("1 of 3 known")
+
+
+def test_a_point_of_a_run_is_known(dse: Dse):
+    dse("run", *CONV2, "--budget", "4", "--seed", "1")
+    done = dse("evaluate", "--run", "1", "--point", "2", "--json")
+    assert done.stderr == "1 of 1 known from the lab, 0 simulated\n"
+    metrics = json.loads(done.stdout)["metrics"]
+    again = dse("evaluate", "--run", "1", "--point", "2", "--set", "input_rf_bits=64")
+    assert "input_rf_bits" in again.stdout
+    assert metrics["energy_pj"] > 0
+
+
+def test_a_lab_that_cannot_be_made_is_told_before_anything_is_simulated(dse: Dse):
+    done = dse("evaluate", *CONV2, "--db", "nowhere/lab.db")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "nowhere" in done.stderr

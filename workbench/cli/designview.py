@@ -42,7 +42,7 @@ class Part:
 def show(subject: Subject, form: Format) -> None:
     """Evaluates the subject and prints it."""
     parts = _parts(subject)
-    outcome = _sum(parts) if parts else subject.simulator.evaluate(subject.task, [subject.design])[0]
+    outcome = _sum(parts) if parts else subject.outcomes([subject.task])[0]
     if form == "json":
         emit_json(_payload(subject, parts, outcome))
     elif form == "csv":
@@ -55,11 +55,10 @@ def _parts(subject: Subject) -> list[Part]:
     """Every different layer on its own, so that each has its mapping; none where the simulator sees the whole only."""
     if not subject.simulator.per_layer:
         return []
-    found = []
-    for layer, times in subject.task.workload.compute_layers():
-        alone = replace(subject.task, workload=Workload.chain(layer.name, [layer]))
-        found.append(Part(layer, times, subject.simulator.evaluate(alone, [subject.design])[0]))
-    return found
+    layers = subject.task.workload.compute_layers()
+    alone = [replace(subject.task, workload=Workload.chain(layer.name, [layer])) for layer, _ in layers]
+    outcomes = subject.outcomes(alone)
+    return [Part(layer, times, outcome) for (layer, times), outcome in zip(layers, outcomes, strict=True)]
 
 
 def _sum(parts: list[Part]) -> Outcome:

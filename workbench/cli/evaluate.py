@@ -63,7 +63,10 @@ def evaluate(
     """Evaluate one design: metrics, cost breakdown and mapping.
 
     Give --arch and --workload for the unmodified architecture, with --set to change axes; or --run and --point for a
-    design that a run found (--set then changes that one). Nothing is stored. With --csv, one line per layer.
+    design that a run found (--set then changes that one). With --csv, one line per layer.
+
+    With --db or --run the evaluation goes through the lab like those of a run: what is known is not simulated, what is
+    new is kept. Without, nothing is looked up or stored.
     """
     from workbench.cli.designview import show
     from workbench.cli.subject import given, stored
@@ -73,7 +76,7 @@ def evaluate(
         _refuse_what_the_run_says(context)
         subject = stored(db, run, point, changes or ())
     else:
-        subject = given(arch, workload, layer or (), changes or (), simulator, sim or (), technology, criterion)
+        subject = given(db, arch, workload, layer or (), changes or (), simulator, sim or (), technology, criterion)
     show(subject, form)
 
 

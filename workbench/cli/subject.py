@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from store.errors import UnknownRunError
+from store.database import Lab
+from store.errors import StoreError, UnknownRunError
 from workbench.cli.nominal import nominal_values
+from workbench.cli.options import lab_path
 from workbench.cli.output import say
 from workbench.cli.request import chosen_task, with_changes
 from workbench.cli.settings import pairs
 from workbench.errors import UserError
+from workbench.evaluations import evaluate_mapped
+from workbench.problem.metrics import Outcome
 from workbench.problem.space import Design
 from workbench.problem.task import Task
 from workbench.runner import make_simulator
@@ -21,14 +25,38 @@ from workbench.simulators.base import Simulator
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A design, what it is for, and what evaluates it."""
+    """A design, what it is for, what evaluates it, and the lab that may know it already."""
 
     task: Task
     design: Design
     simulator: Simulator
+    db: Path | None = None
+
+    def outcomes(self, tasks: Sequence[Task]) -> list[Outcome]:
+        """Of the design on tasks that are each simulated as one: the workload's layers, or the workload."""
+        if self.db is None:
+            return [self.simulator.evaluate(task, [self.design])[0] for task in tasks]
+        with _open_lab(self.db) as lab:
+            found = evaluate_mapped(lab, self.simulator, tasks, self.design)
+        known = sum(was_known for _, was_known in found)
+        say(f"{known} of {len(found)} known from the lab, {len(found) - known} simulated")
+        return [outcome for outcome, _ in found]
+
+
+def _open_lab(path: Path) -> Lab:
+    """To write; one that may only be read still knows what it knows."""
+    try:
+        return Lab.open(path)
+    except StoreError as error:
+        if not path.exists():
+            raise
+        lab = Lab.open(path, create=False, readonly=True)
+        say(f"note: nothing will be kept: {error}")
+        return lab
 
 
 def given(
+    db: Path | None,
     arch: str | None,
     workload: str | None,
     layers: Sequence[str],
@@ -44,7 +72,8 @@ def given(
         raise UserError(f"Give {missing}, or --run and --point for a design that a run found.")
     task = chosen_task(arch, workload, layers, technology=technology, criterion=criterion)
     values = with_changes(task.space, nominal_values(task.template), changes)
-    return Subject(task, task.space.design(values), make_simulator(simulator, pairs("--sim", sim)))
+    simulated = make_simulator(simulator, pairs("--sim", sim))
+    return Subject(task, task.space.design(values), simulated, db and lab_path(db))
 
 
 def stored(db: Path | None, run: str | None, point: int | None, changes: Sequence[str]) -> Subject:
@@ -63,4 +92,4 @@ def stored(db: Path | None, run: str | None, point: int | None, changes: Sequenc
     simulator = make_simulator(row.simulator, json.loads(row.simulator_settings))
     if simulator.fingerprint != row.fingerprint:
         say(f"note: run {row.id} was made with {row.fingerprint!r}; this is {simulator.fingerprint!r}")
-    return Subject(task, task.space.design(values), simulator)
+    return Subject(task, task.space.design(values), simulator, lab_path(db))
