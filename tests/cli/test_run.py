@@ -132,6 +132,23 @@ def test_a_killed_run_goes_on_as_if_it_had_never_stopped(dse: Dse, tmp_path: Pat
     assert (again.returncode, json.loads(again.stdout)["front"]) == (0, front(dse, "1"))
 
 
+def test_a_run_that_is_anothers_is_refused_in_one_line_and_has_not_failed(dse: Dse, tmp_path: Path):
+    process = started(tmp_path, *LONG)
+    try:
+        busy = dse("resume", "1")
+    finally:
+        process.kill()
+        process.communicate()
+    with closing(sqlite3.connect(tmp_path / "lab.db")) as lab, lab:
+        lab.execute("UPDATE run SET fingerprint = 'loopnest of old'")
+    older = dse("resume", "1")
+    for refused, reason in ((busy, f"process {process.pid}"), (older, "'loopnest of old'")):
+        assert refused.returncode == 2
+        assert reason in refused.stderr
+        assert "has failed" not in refused.stderr
+    assert json.loads(dse("runs", "--json").stdout)[0]["status"] == "interrupted"
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_stops_after_the_batch_in_flight_and_tells_how_to_go_on(name: str, dse: Dse, tmp_path: Path):
     process = started(tmp_path, *LONG)

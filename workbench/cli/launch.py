@@ -10,6 +10,7 @@ from pathlib import Path
 from shlex import quote
 
 from store.database import Lab
+from store.errors import RunError, StoreError
 from store.rows import Run
 from workbench.cli.codes import INTERRUPTED, OK
 from workbench.cli.confirm import Confirmation, confirm, confirming_simulator, print_confirmation
@@ -108,6 +109,11 @@ def _work(lab: Lab, row: Run, how: Handling, confirming: Simulator | None) -> in
             exits.close()
             say(f"stopped at once; all stored steps are safe. To go on: {resume}")
             return INTERRUPTED
+        except (UserError, RunError):
+            raise  # the run was not worked on: it is another's, or another version's
+        except StoreError:
+            exits.callback(say, f"run {row.id} was interrupted; its stored steps are safe. To go on: {resume}")
+            raise
         except Exception:
             exits.callback(say, f"run {row.id} has failed; its stored steps are safe. To try again: {resume}")
             raise
