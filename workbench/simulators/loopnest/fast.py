@@ -24,7 +24,6 @@ LATENCY, ENERGY, EDP = 0, 1, 2
 OUTPUT, WEIGHT, INPUT = 0, 1, 2
 CRITERIA = {"latency": LATENCY, "energy": ENERGY, "edp": EDP}
 PROMISING = 48  # as `engine.PROMISING`
-SAMPLE = 16  # rows of the lowest bounds that get their exact cost first
 
 
 class Nest(NamedTuple):
@@ -48,7 +47,8 @@ class Nest(NamedTuple):
     array_spot: Ints
     link_spot: Ints
     link_inner: Ints
-    port_links: Ints
+    by_port: Ints
+    port_start: Ints
     memory_places: Ints
     pair_links: Ints
     pair_sharing: Ints
@@ -111,6 +111,7 @@ class Found(NamedTuple):
 
 
 compiled = njit(cache=True)
+inlined = njit(cache=True, inline="always")
 
 
 @compiled
@@ -141,7 +142,7 @@ def _ceilings(
         w_ceiling[p] = above
 
 
-@compiled
+@inlined
 def _fill_memory(outside, chain, w_chosen, w_bits, w_here, w_limit, inside, room):
     """`allocate._least_traffic` for one row: positions into `w_chosen`, whether there are any.
 
@@ -180,7 +181,7 @@ def _fill_memory(outside, chain, w_chosen, w_bits, w_here, w_limit, inside, room
     return found
 
 
-@compiled
+@inlined
 def _fill(
     widest_bits, finished_bits, outside, adds_later, chain, place_operand, place_spot, memory_places, d_capacity,
     d_held, d_reduced, w_cut, w_chosen, w_ceiling, w_last, w_here, w_limit, w_bits, share, idle):
@@ -199,6 +200,16 @@ def _fill(
             if operand == OUTPUT and not (adds_later[chain[w_last[OUTPUT]]] or d_reduced[spot - 1]):
                 each = finished_bits[p]
             w_here[c], w_limit[c] = w_last[operand], w_ceiling[p]
+            if memory_places[m, 1] < 0 and idle:  # alone, and as full as it gets: no need to look further
+                position = w_here[c]
+                while position <= w_limit[c] and d_held[spot, chain[position]] * each <= d_capacity[m] * share:
+                    position += 1
+                if position == w_here[c]:
+                    return False
+                w_cut[p] = position - 1
+                w_last[operand] = position - 1
+                inside = 0
+                break
             for position in range(w_here[c], w_limit[c] + 1):
                 w_bits[c, position] = d_held[spot, chain[position]] * each
         if inside == 0:
@@ -283,7 +294,7 @@ def _moved(
     return True
 
 
-@compiled
+@inlined
 def _look_below(subset, stays, place_operand, place_spot, array_spot, w_cut, w_end, w_below, r):
     """Where the loops of every spot end, and the subset that lies below (`cost.Moves`)."""
     for operand in range(3):
@@ -296,8 +307,8 @@ def _look_below(subset, stays, place_operand, place_spot, array_spot, w_cut, w_e
         w_below[array_spot[operand]] = subset[r, stays[operand, r, 0]]
 
 
-@compiled
-def _energy_and_bound(total, link_spot, port_links, d_mac_pj, d_drain, d_energy, d_load, w_below, criterion):
+@inlined
+def _energy_and_bound(total, link_spot, by_port, port_start, d_mac_pj, d_drain, d_energy, d_load, w_below, criterion):
     """(energy, lower bound of what ranks the row): `Moves.energy_pj` and `Moves.least_latency`."""
     energy = d_mac_pj
     for g in range(len(w_below)):
@@ -305,19 +316,17 @@ def _energy_and_bound(total, link_spot, port_links, d_mac_pj, d_drain, d_energy,
     if criterion == ENERGY:
         return energy, energy
     most = total
-    links = len(link_spot)
-    for q in range(port_links.shape[1]):
+    for q in range(len(port_start) - 1):
         load = 0.0
-        for c in range(port_links.shape[0]):
-            i = port_links[c, q]
-            if i < links:
-                load = load + d_load[i, w_below[link_spot[i]]]
+        for c in range(port_start[q], port_start[q + 1]):
+            i = by_port[c]
+            load = load + d_load[i, w_below[link_spot[i]]]
         most = max(most, load)
     bound = most + d_drain
     return energy, bound if criterion == LATENCY else bound * energy
 
 
-@compiled
+@inlined
 def _top_run(steps, subset, spot_operand, array_spot, w_end, r, g, starts):
     """`Moves._top_run` of one spot."""
     operand = spot_operand[g]
@@ -326,7 +335,7 @@ def _top_run(steps, subset, spot_operand, array_spot, w_end, r, g, starts):
     return steps[subset[r, w_end[g]]] / steps[subset[r, begin]]
 
 
-@compiled
+@inlined
 def _double_buffer(
     steps, subset, relevant_from, place_spot, spot_operand, array_spot, memory_places, d_capacity, d_content, w_end,
     w_below, w_buffered, w_windows, r):
@@ -352,7 +361,7 @@ def _double_buffer(
                     total = total + w_windows[c]
 
 
-@compiled
+@inlined
 def _within(w_periods, w_windows, w_covered, w_inside, length, upto):
     """Cycles that the links below `upto` cover of the first `length` cycles (`cost._window_union`)."""
     found = 0.0
@@ -366,7 +375,7 @@ def _within(w_periods, w_windows, w_covered, w_inside, length, upto):
     return found
 
 
-@compiled
+@inlined
 def _union(w_periods, w_windows, w_covered, w_inside, count, total):
     """Cycles in which at least one of the first `count` links may move data; sorts them by period."""
     period, window = w_periods, w_windows
@@ -383,19 +392,16 @@ def _union(w_periods, w_windows, w_covered, w_inside, count, total):
     return w_covered[count - 1] * (total / period[count - 1]) if count else 0.0
 
 
-@compiled
+@inlined
 def _stall(
-    total, steps, link_spot, port_links, d_width, d_periods, d_rate, w_below, w_buffered, w_window, w_real,
+    total, steps, link_spot, by_port, port_start, d_width, d_periods, d_rate, w_below, w_buffered, w_window, w_real,
     w_free_share, w_periods, w_windows, w_covered, w_inside):
     """`Moves._port_stalls`, the worst of the ports; leaves each port's free share in `w_free_share`."""
-    links = len(link_spot)
     stall = 0.0
-    for q in range(port_links.shape[1]):
+    for q in range(len(port_start) - 1):
         late, rest, busy, active = 0.0, 0.0, 0.0, 0
-        for c in range(port_links.shape[0]):
-            i = port_links[c, q]
-            if i >= links:
-                break
+        for c in range(port_start[q], port_start[q + 1]):
+            i = by_port[c]
             g = link_spot[i]
             periods = d_periods[i, w_below[g]]
             allowed = steps[w_below[g]] if w_buffered[g] else w_window[g]
@@ -412,18 +418,17 @@ def _stall(
     return stall
 
 
-@compiled
+@inlined
 def _hide(
-    total, link_spot, link_inner, port_links, d_once, d_least, w_below, w_real, w_hidden, w_ranked, w_free_share,
-    stall):
+    total, link_spot, link_inner, by_port, port_start, d_once, d_least, w_below, w_real, w_hidden, w_ranked,
+    w_free_share, stall):
     """`Moves._hidden` into `w_hidden`."""
-    links = len(link_spot)
     w_hidden[:] = 0.0
-    for q in range(port_links.shape[1]):
+    for q in range(len(port_start) - 1):
         count = 0
-        for c in range(port_links.shape[0]):
-            i = port_links[c, q]
-            if i < links and d_once[i, w_below[link_spot[i]]]:
+        for c in range(port_start[q], port_start[q + 1]):
+            i = by_port[c]
+            if d_once[i, w_below[link_spot[i]]]:
                 j = count - 1  # the longest first, equals in the order of the links
                 while j >= 0 and w_real[w_ranked[j]] < w_real[i]:
                     w_ranked[j + 1] = w_ranked[j]
@@ -439,7 +444,7 @@ def _hide(
             before += spare
 
 
-@compiled
+@inlined
 def _step_up(pair_links, pair_sharing, pair_start, w_real, w_hidden, operand):
     """Of an operand's steps between levels: (all, in series with the other input, the rest)."""
     everything, shared, half, apart = 0.0, 0.0, 0.0, 0.0
@@ -456,14 +461,14 @@ def _step_up(pair_links, pair_sharing, pair_start, w_real, w_hidden, operand):
     return everything, shared, half + apart
 
 
-@compiled
+@inlined
 def _edges(
-    total, link_spot, link_inner, port_links, pair_links, pair_sharing, pair_start, d_once, d_least, w_below, w_real,
-    w_hidden, w_ranked, w_free_share, stall):
+    total, link_spot, link_inner, by_port, port_start, pair_links, pair_sharing, pair_start, d_once, d_least, w_below,
+    w_real, w_hidden, w_ranked, w_free_share, stall):
     """`Moves._edges`: (on-loading, off-loading) around a computation with a given stall."""
     _hide(
-        total, link_spot, link_inner, port_links, d_once, d_least, w_below, w_real, w_hidden, w_ranked, w_free_share,
-        stall)
+        total, link_spot, link_inner, by_port, port_start, d_once, d_least, w_below, w_real, w_hidden, w_ranked,
+        w_free_share, stall)
     offload, _, _ = _step_up(pair_links, pair_sharing, pair_start, w_real, w_hidden, OUTPUT)
     _, together_w, rest_w = _step_up(pair_links, pair_sharing, pair_start, w_real, w_hidden, WEIGHT)
     _, together_i, rest_i = _step_up(pair_links, pair_sharing, pair_start, w_real, w_hidden, INPUT)
@@ -475,7 +480,7 @@ def _edges(
 @compiled
 def _latency(
     total, steps, subset, relevant_from, reuse_from, place_spot, spot_operand, array_spot, link_spot, link_inner,
-    port_links, memory_places, pair_links, pair_sharing, pair_start, d_capacity, d_width, d_content,
+    by_port, port_start, memory_places, pair_links, pair_sharing, pair_start, d_capacity, d_width, d_content,
     d_periods, d_real, d_rate, d_once, d_least, w_end, w_below, w_buffered, w_window, w_real, w_hidden, w_ranked,
     w_free_share, w_periods, w_windows, w_covered, w_inside, r):
     """`Moves.latency`: stall, on-loading, off-loading."""
@@ -491,15 +496,15 @@ def _latency(
     for i in range(len(w_real)):
         w_real[i] = d_real[i, w_below[link_spot[i]]]
     stall = _stall(
-        total, steps, link_spot, port_links, d_width, d_periods, d_rate, w_below, w_buffered, w_window, w_real,
-        w_free_share, w_periods, w_windows, w_covered, w_inside)
+        total, steps, link_spot, by_port, port_start, d_width, d_periods, d_rate, w_below, w_buffered, w_window,
+        w_real, w_free_share, w_periods, w_windows, w_covered, w_inside)
     onload, offload = _edges(
-        total, link_spot, link_inner, port_links, pair_links, pair_sharing, pair_start, d_once, d_least, w_below,
-        w_real, w_hidden, w_ranked, w_free_share, stall)
+        total, link_spot, link_inner, by_port, port_start, pair_links, pair_sharing, pair_start, d_once, d_least,
+        w_below, w_real, w_hidden, w_ranked, w_free_share, stall)
     if stall > 0:
         onload_free, offload_free = _edges(
-            total, link_spot, link_inner, port_links, pair_links, pair_sharing, pair_start, d_once, d_least, w_below,
-            w_real, w_hidden, w_ranked, w_free_share, 0.0)
+            total, link_spot, link_inner, by_port, port_start, pair_links, pair_sharing, pair_start, d_once, d_least,
+            w_below, w_real, w_hidden, w_ranked, w_free_share, 0.0)
         saved = onload_free + offload_free - onload - offload
         onload = onload + max(0.0, saved - stall)
     return stall, onload, offload
@@ -538,7 +543,7 @@ def _insert(found, first, second, r, cut):
 @compiled
 def _cost_and_keep(
     total, steps, subset, relevant_from, reuse_from, place_spot, spot_operand, array_spot, link_spot, link_inner,
-    port_links, memory_places, pair_links, pair_sharing, pair_start, d_drain, d_capacity, d_width, d_content,
+    by_port, port_start, memory_places, pair_links, pair_sharing, pair_start, d_drain, d_capacity, d_width, d_content,
     d_periods, d_real, d_rate, d_once, d_least, w_cut, w_end, w_below, w_buffered, w_window, w_real, w_hidden,
     w_ranked, w_free_share, w_periods, w_windows, w_covered, w_inside, found, r, energy, bound, criterion):
     """Rank a row exactly, unless its bound says that it cannot be kept. `_look_below` has been called."""
@@ -546,7 +551,7 @@ def _cost_and_keep(
         return
     stall, onload, offload = _latency(
         total, steps, subset, relevant_from, reuse_from, place_spot, spot_operand, array_spot, link_spot, link_inner,
-        port_links, memory_places, pair_links, pair_sharing, pair_start, d_capacity, d_width, d_content,
+        by_port, port_start, memory_places, pair_links, pair_sharing, pair_start, d_capacity, d_width, d_content,
         d_periods, d_real, d_rate, d_once, d_least, w_end, w_below, w_buffered, w_window, w_real, w_hidden, w_ranked,
         w_free_share, w_periods, w_windows, w_covered, w_inside, r)
     latency = total + stall + onload + offload + d_drain
@@ -579,7 +584,8 @@ def _search(nest, design, row, found, criterion, shares, idles, most_moves):
     array_spot = nest.array_spot
     link_spot = nest.link_spot
     link_inner = nest.link_inner
-    port_links = nest.port_links
+    by_port = nest.by_port
+    port_start = nest.port_start
     memory_places = nest.memory_places
     pair_links = nest.pair_links
     pair_sharing = nest.pair_sharing
@@ -646,7 +652,7 @@ def _search(nest, design, row, found, criterion, shares, idles, most_moves):
             continue
         _look_below(subset, stays, place_operand, place_spot, array_spot, w_cut, w_end, w_below, r)
         energies[k], bounds[k] = _energy_and_bound(
-            total, link_spot, port_links, d_mac_pj, d_drain, d_energy, d_load, w_below, criterion)
+            total, link_spot, by_port, port_start, d_mac_pj, d_drain, d_energy, d_load, w_below, criterion)
         if k >= orders or bounds[k] >= low_bound[-1]:
             continue
         at = PROMISING - 1
@@ -654,20 +660,19 @@ def _search(nest, design, row, found, criterion, shares, idles, most_moves):
             low_bound[at], low_row[at] = low_bound[at - 1], low_row[at - 1]
             at -= 1
         low_bound[at], low_row[at] = bounds[k], k
-    for turn in range(-SAMPLE, len(cuts)):
-        k = low_row[turn + SAMPLE] if turn < 0 else turn
-        if k < 0 or bounds[k] == np.inf or (found.size[0] == len(found.order) and bounds[k] > found.first[-1]):
-            continue
+    for k in np.argsort(bounds):
+        if bounds[k] == np.inf or (found.size[0] == len(found.order) and bounds[k] > found.first[-1]):
+            break
         r, energy, bound = row_order[k], energies[k], bounds[k]
         for p in range(places):
             w_cut[p] = cuts[k, p]
         _look_below(subset, stays, place_operand, place_spot, array_spot, w_cut, w_end, w_below, r)
         _cost_and_keep(
             total, steps, subset, relevant_from, reuse_from, place_spot, spot_operand, array_spot, link_spot,
-            link_inner, port_links, memory_places, pair_links, pair_sharing, pair_start, d_drain, d_capacity, d_width,
-            d_content, d_periods, d_real, d_rate, d_once, d_least, w_cut, w_end, w_below, w_buffered, w_window, w_real,
-            w_hidden, w_ranked, w_free_share, w_periods, w_windows, w_covered, w_inside, found, r, energy, bound,
-            criterion)
+            link_inner, by_port, port_start, memory_places, pair_links, pair_sharing, pair_start, d_drain, d_capacity,
+            d_width, d_content, d_periods, d_real, d_rate, d_once, d_least, w_cut, w_end, w_below, w_buffered,
+            w_window, w_real, w_hidden, w_ranked, w_free_share, w_periods, w_windows, w_covered, w_inside, found, r,
+            energy, bound, criterion)
     for _ in range(most_moves):
         fresh = 0
         source_order, source_cut = found.order.copy(), found.cut.copy()
@@ -686,23 +691,26 @@ def _search(nest, design, row, found, criterion, shares, idles, most_moves):
                         memory_places, d_capacity, d_held, d_reduced, w_cut, source_cut[k], moved, step, r):
                         _look_below(subset, stays, place_operand, place_spot, array_spot, w_cut, w_end, w_below, r)
                         energy, bound = _energy_and_bound(
-                            total, link_spot, port_links, d_mac_pj, d_drain, d_energy, d_load, w_below, criterion)
+                            total, link_spot, by_port, port_start, d_mac_pj, d_drain, d_energy, d_load, w_below,
+                            criterion)
                         _cost_and_keep(
                             total, steps, subset, relevant_from, reuse_from, place_spot, spot_operand, array_spot,
-                            link_spot, link_inner, port_links, memory_places, pair_links, pair_sharing, pair_start,
-                            d_drain, d_capacity, d_width, d_content, d_periods, d_real, d_rate, d_once, d_least, w_cut,
-                            w_end, w_below, w_buffered, w_window, w_real, w_hidden, w_ranked, w_free_share, w_periods,
-                            w_windows, w_covered, w_inside, found, r, energy, bound, criterion)
+                            link_spot, link_inner, by_port, port_start, memory_places, pair_links, pair_sharing,
+                            pair_start, d_drain, d_capacity, d_width, d_content, d_periods, d_real, d_rate, d_once,
+                            d_least, w_cut, w_end, w_below, w_buffered, w_window, w_real, w_hidden, w_ranked,
+                            w_free_share, w_periods, w_windows, w_covered, w_inside, found, r, energy, bound,
+                            criterion)
     if found.size[0]:
         r = found.order[0]
         for p in range(places):
             w_cut[p] = found.cut[0, p]
         _look_below(subset, stays, place_operand, place_spot, array_spot, w_cut, w_end, w_below, r)
-        found.edges[:] = _latency(
+        stall, onload, offload = _latency(
             total, steps, subset, relevant_from, reuse_from, place_spot, spot_operand, array_spot, link_spot,
-            link_inner, port_links, memory_places, pair_links, pair_sharing, pair_start, d_capacity, d_width,
+            link_inner, by_port, port_start, memory_places, pair_links, pair_sharing, pair_start, d_capacity, d_width,
             d_content, d_periods, d_real, d_rate, d_once, d_least, w_end, w_below, w_buffered, w_window, w_real,
             w_hidden, w_ranked, w_free_share, w_periods, w_windows, w_covered, w_inside, r)
+        found.edges[0], found.edges[1], found.edges[2] = stall, onload, offload
 
 
 def is_cached() -> bool:
@@ -734,7 +742,7 @@ def nest_of(case: Case) -> Nest:
         shape.array_spot,
         shape.link_spot,
         shape.link_inner,
-        shape.port_links,
+        shape.by_port, shape.port_start,
         shape.memory_places,
         shape.pair_links,
         shape.pair_sharing,

@@ -59,6 +59,8 @@ class Shape:
     links: tuple[Link, ...]
     ports: tuple[tuple[int, int], ...]  # (memory, port of that memory)
     port_links: Ints  # (c, q): the links of each port, the number of links where there are fewer
+    by_port: Ints  # (l,): the links, port after port
+    port_start: Ints  # (q + 1,): where a port's links begin in `by_port`
     pairs: dict[str, list[tuple[int, int]]]  # operand -> the two ends of each step between levels (lower, upper)
     inputs_share: Bools  # (q,): whether a port serves both inputs
     spots: int
@@ -153,6 +155,8 @@ def _shape(_: tuple[object, ...], key: _Key) -> Shape:
         links=links,
         ports=ports,
         port_links=port_links,
+        by_port=np.array([i for found in links_of for i in found]),
+        port_start=np.cumsum([0, *map(len, links_of)]),
         pairs=pairs,
         inputs_share=np.array(sharing),
         spots=spot,
