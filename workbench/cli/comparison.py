@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -30,16 +31,13 @@ SAY_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What one simulator made of the designs; `seconds` is the time of those it simulated now, over all processes."""
+    """What one simulator made of the designs, and its time for those that it simulated now, over all processes."""
 
     outcomes: tuple[Outcome, ...]
     simulated: int
     seconds: float
-
-    @property
-    def seconds_each(self) -> float | None:
-        """Unknown where all was known."""
-        return self.seconds / self.simulated if self.simulated else None
+    seconds_each: float | None
+    """The first design left out, which has the start-up in it; None where no other one was simulated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +77,27 @@ class Comparison:
     def _answers(self, lab: Lab, index: int, workers: Workers, stop: StopRequest) -> Answers:
         simulator = self.simulators[index]
         say(f"{count(len(self.designs))} designs on {simulator.fingerprint}")
-        before, said, batches = workers.seconds, time.monotonic(), list[Batch]()
-        for batch in evaluate_kept(lab, simulator, self.task, self.designs, workers):
+        said, batches, done = time.monotonic(), list[Batch](), 0
+        first, rest = self.designs[:1], self.designs[1:]
+        each = (evaluate_kept(lab, simulator, self.task, designs, workers) for designs in (first, rest))
+        marks = [workers.seconds]
+        for batch in chain.from_iterable(each):
             batches.append(batch)
-            done = sum(len(each.evaluated) for each in batches)
+            marks.append(workers.seconds)
+            done += len(batch.evaluated)
             if stop:
                 say(f"stopped after {count(done)} designs on {self.labels[index]}; what was simulated is kept")
                 raise KeyboardInterrupt
             if time.monotonic() - said > SAY_SECONDS:
                 said = time.monotonic()
                 say(f"  {count(done)} of {count(len(self.designs))}")
-        outcomes = tuple(evaluated.outcome for batch in batches for evaluated in batch.evaluated)
-        simulated = sum(not evaluated.cached for batch in batches for evaluated in batch.evaluated)
-        seconds = workers.seconds - before
-        known = len(self.designs) - simulated
-        say(f"  {count(simulated)} simulated in {duration(seconds)}, {count(known)} known from the lab")
-        return Answers(outcomes, simulated, seconds)
+        evaluated = [each for batch in batches for each in batch.evaluated]
+        simulated = sum(not each.cached for each in evaluated)
+        known = len(evaluated) - simulated
+        say(f"  {count(simulated)} simulated in {duration(marks[-1] - marks[0])}, {count(known)} known from the lab")
+        timed = simulated - (not evaluated[0].cached)
+        seconds_each = (marks[-1] - marks[1]) / timed if timed else None
+        return Answers(tuple(each.outcome for each in evaluated), simulated, marks[-1] - marks[0], seconds_each)
 
 
 def _by_simulator(names: Sequence[str], settings: Sequence[str]) -> list[list[str]]:

@@ -81,7 +81,7 @@ def confirm(lab: Lab, run: StoredRun, simulator: Simulator, workers: Workers) ->
     task, points = run.task, run.front
     designs = [task.space.unpack(point.codes) for point in points]
     if designs:
-        say(f"confirming {count(len(designs))} members of the front on {simulator.fingerprint}")
+        say(f"confirming the front, {_members(len(designs))}, on {simulator.fingerprint}")
     evaluated = [e for batch in evaluate_kept(lab, simulator, task, designs, workers) for e in batch.evaluated]
     outcomes = {point.seq: e.outcome for point, e in zip(points, evaluated, strict=True)}
     built = [(seq, task.values(outcome)) for seq, outcome in outcomes.items() if isinstance(outcome, Metrics)]
@@ -112,7 +112,7 @@ def print_confirmation(
     built = [m for m in members if isinstance(confirmation.outcomes[m["seq"]], Metrics)]
     console.print(f"median difference: {', '.join(differences)}")
     console.print(
-        f"{count(len(confirmation.stays))} of {count(len(members))} members stay on the front by its numbers"
+        f"on the front by its numbers, too: {count(len(confirmation.stays))} of {_members(len(members))}"
         + (f"; {count(len(members) - len(built))} cannot be built" if len(built) < len(members) else "")
     )
 
@@ -136,6 +136,11 @@ def _print_objectives(
         row |= {f"difference_{name}": _difference(member, outcome, name) for name in objectives}
         rows.append({**row, "front": "yes" if member["seq"] in confirmation.stays else "no"})
     console.print(table(columns, rows))
+
+
+def _members(n: int) -> str:
+    """`1 member`, `12 members`."""
+    return f"{count(n)} member{'' if n == 1 else 's'}"
 
 
 def _difference(member: Mapping[str, Any], outcome: Outcome, name: str) -> float | None:
