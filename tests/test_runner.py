@@ -217,8 +217,9 @@ def test_what_cannot_run_is_refused_before_anything_is_stored(lab):
     for wrong, message in refused:
         with pytest.raises(UserError, match=message):
             start(lab, spec(**wrong))
-    with pytest.raises(UserError, match="must be at least 1"):
-        spec(batch=0)
+    for batch in (0, 2**31):
+        with pytest.raises(UserError, match="from 1 to"):
+            spec(batch=batch)
     with pytest.raises(UserError, match="from 0 to"):
         spec(seed=-1)
     assert lab.runs() == []
