@@ -46,6 +46,15 @@ class Elsewhere(ToySimulator):
         return [super(Elsewhere, self)._outcome(task, task.workload.layers[0].layer, design) for design in designs]
 
 
+class Starting(Elsewhere):
+    """Compiles something before its first answer, as it were."""
+
+    def evaluate(self, task: Task, designs: Sequence[Design]) -> list[Outcome]:
+        if not Path(self.settings.log).exists():
+            time.sleep(1.2)
+        return super().evaluate(task, designs)
+
+
 class Owning(Elsewhere):
     """Would run worker processes of its own."""
 
@@ -168,6 +177,12 @@ def test_cheap_work_stays_here_and_dear_work_does_not(tmp_path, two, monkeypatch
     again = places(tmp_path / "dear")
     work(dear, designs, two)
     assert len(places(tmp_path / "dear") | again) <= 3  # the same workers as before
+
+
+def test_a_slow_start_is_not_taken_for_the_pace(tmp_path, two):
+    slow_once = toy(Starting, log=str(tmp_path / "log"))
+    work(slow_once, DESIGNS, two)
+    assert not two.started  # 1.2 s a design would be worth workers
 
 
 @pytest.mark.usefixtures("eager")

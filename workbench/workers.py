@@ -108,6 +108,7 @@ class Workers:
         """Spent in simulators so far, added up over all processes."""
         self._pool: Any = None
         self._forgone_s = 0.0
+        self._begun: set[str] = set()
         self._pace_s: dict[str, float] = {}  # simulator -> seconds an evaluation takes, lately
 
     def __enter__(self) -> Self:
@@ -142,10 +143,7 @@ class Workers:
         results = _Results(pieces)
         chunks = [Chunk(index, piece.designs) for index, piece in enumerate(pieces) if piece.designs]
         if self.jobs > 1 and not getattr(simulator, "own_workers", False):
-            if chunks and simulator.fingerprint not in self._pace_s and sum(len(c.designs) for c in chunks) > 1:
-                first = Chunk(chunks[0].piece, chunks[0].designs[:1])
-                self._here(simulator, pieces, [first], results)
-                chunks[0] = Chunk(first.piece, chunks[0].designs[1:])
+            chunks = self._paced(simulator, pieces, chunks, results)
             spread = self._spread(simulator, chunks)
             if spread:
                 self._there(simulator, pieces, spread, results)
@@ -153,10 +151,21 @@ class Workers:
         self._here(simulator, pieces, chunks, results)
         return results.in_order()
 
+    def _paced(
+        self, simulator: Simulator, pieces: Sequence[Piece], chunks: Sequence[Chunk], results: _Results
+    ) -> list[Chunk]:
+        """Single designs simulated here until the pace is known; what is left to do."""
+        left = list(chunks)
+        while left and simulator.fingerprint not in self._pace_s:
+            index, (one, *rest) = left.pop(0)
+            left = [Chunk(index, tuple(rest)), *left] if rest else left
+            self._here(simulator, pieces, [Chunk(index, (one,))], results)
+        return left
+
     def _spread(self, simulator: Simulator, chunks: Sequence[Chunk]) -> list[Chunk]:
         """The work in chunks for the workers, or none where it is done sooner here."""
         evaluations = sum(len(chunk.designs) for chunk in chunks)
-        if evaluations < 2:
+        if evaluations < 2 or simulator.fingerprint not in self._pace_s:
             return []
         pace_s = self._pace_s[simulator.fingerprint]
         largest = max(1, evaluations // (CHUNKS_PER_WORKER * self.jobs))
@@ -216,8 +225,11 @@ class Workers:
         return self._pool
 
     def _learn(self, simulator: Simulator, evaluations: int, seconds: float) -> None:
-        """The pace follows the latest work: layers and designs differ."""
+        """The pace follows the latest work, as layers and designs differ; the first has the simulator's start in it."""
         self.seconds += seconds
+        if simulator.fingerprint not in self._begun:
+            self._begun.add(simulator.fingerprint)
+            return
         now = seconds / evaluations
         self._pace_s[simulator.fingerprint] = (now + self._pace_s.get(simulator.fingerprint, now)) / 2
 
