@@ -84,6 +84,17 @@ def test_every_tensor_passes_the_last_level_at_least_once(arch: Arch, layer: Lay
         assert paid[operand] >= words * price * (1 - 1e-9)
 
 
+@given(archs(), layers())
+def test_no_mapping_is_faster_than_the_last_level_can_move_its_tensors(arch: Arch, layer: Layer) -> None:
+    metrics = best(arch, layer, "latency")
+    dram = arch.memories[-1]
+    moved = dict.fromkeys(range(len(dram.ports)), 0.0)
+    for operand, bits in (("W", layer.weight_bits), ("I", layer.input_bits), ("O", layer.output_bits)):
+        port = dram.port_of(operand, "from_low" if operand == "O" else "to_low")
+        moved[port] += layer.elements(operand) * bits / dram.ports[port].bits_per_cycle  # type: ignore[arg-type]
+    assert metrics.latency_cycles >= max(moved.values()) * (1 - 1e-9)
+
+
 @given(archs(), layers(), st.integers(2, 8), st.data())
 def test_a_larger_memory_never_worsens_a_fixed_mapping(
     arch: Arch, layer: Layer, factor: int, data: st.DataObject

@@ -30,6 +30,7 @@ class Tables:
     content: Floats  # (d, g, s): bits one instance holds
     periods: Floats  # (d, l, s): how often a link moves data, 0 where it has none to move
     real: Floats  # (d, l, s): cycles a transfer takes
+    busy: Floats  # (d, l, s): cycles of all that moves in the whole run at the last memory, 0 elsewhere
     load: Floats  # (d, l, s): cycles of all transfers but one
     rate: Floats  # (d, l, s): whole bits per cycle of transfers that repeat, without partial sums
     once: Bools  # (d, l, s): whether a transfer happens once, and is none of partial sums
@@ -93,7 +94,13 @@ class Case:
         active = ~shape.link_partial[:, None] | partial[:, spot]
         periods = np.where(active, self.total / steps, 0.0)  # (d, l, s)
         moved = self.held[:, spot] * bits[:, spot] * np.where(low, self._multicast[:, place], 1.0)[..., None]
+        outermost = np.array(memory) == shape.memories - 1
+        inputs = shape.link_operand == OPERANDS.index("I")
+        # Rows of pixels are counted whole, so that 5 rows on 3 units would be read as 2 x 2: none is left out of DRAM.
+        once_each = layer.elements("I") * layer.input_bits / np.maximum(periods, 1.0)
+        moved = np.where((outermost & inputs)[:, None], np.maximum(moved, once_each), moved)
         link_energy = np.ceil(moved / step[..., None]) * periods * step_pj[..., None]
+        busy = np.where(outermost[:, None], moved / width[..., None] * periods, 0.0)
         energy = np.zeros(self.held.shape)
         for number, at in enumerate(spot):
             energy[:, at] += link_energy[:, number]
@@ -110,6 +117,7 @@ class Case:
             content=np.round(self.held) * bits,
             periods=periods,
             real=real,
+            busy=busy,
             load=real * np.maximum(periods - 1, 0.0),
             rate=np.where(edge & ~once, np.floor(moved / steps), 0.0),
             once=once,

@@ -14,8 +14,10 @@ The model is that of ZigZag (Mei et al. 2021, IEEE TC, and its public code, vers
 
 Deliberate differences, each towards physics: word accesses and averages are not rounded to whole numbers (a port wider
 than its smallest step would read a small tensor zero times); an output loop whose kernel side is 1 counts as indexing
-the input; a stall never hides more on- and off-loading than it costs itself, so that more bandwidth or memory does not
-make a mapping slower.
+the input; every input pixel leaves the last memory at least once, and no run is shorter than the last memory needs for
+what it moves (on-chip ports keep ZigZag's window model, which can undercut their bandwidth where links overlap); a
+stall never hides more on- and off-loading than it costs itself, so that more bandwidth or memory does not make a
+mapping slower.
 """
 
 from __future__ import annotations
@@ -129,7 +131,9 @@ class Moves:
             onload_free, offload_free = self._edges(np.zeros_like(stall))
             saved = onload_free + offload_free - onload - offload
             onload = onload + np.maximum(0.0, saved - stall)
-        return Latency(stall, onload, offload)
+        busy = _added(self._by_port(self._of_links(self.case.tables.busy), 0.0)).max(axis=0)
+        late = busy - (self.case.total + stall + onload + offload)
+        return Latency(stall + np.maximum(0.0, late), onload, offload)
 
     def _start(self) -> Ints:
         """(g, k): where the loops that a spot adds to the one below begin."""

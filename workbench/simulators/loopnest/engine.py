@@ -105,18 +105,20 @@ class _Kernels:
     def compiled(self, cases: int) -> bool:
         """Whether the next cases are worth the compiled kernel; says so when it must be compiled first."""
         self.cases += cases
-        if self.cases <= CASES_ON_ARRAYS or not fast_available():
-            return False
-        _load_fast()
-        return True
+        return self.cases > CASES_ON_ARRAYS and fast_available() and _load_fast()
 
 
 @cache
-def _load_fast() -> None:
-    from workbench.simulators.loopnest import fast
-
+def _load_fast() -> bool:
+    """Whether the compiled kernel can be had; numba refuses to work where it can store nothing."""
+    try:
+        from workbench.simulators.loopnest import fast
+    except RuntimeError as error:
+        logger.warning("the compiled cost engine is not used: %s", error)
+        return False
     if not fast.is_cached():
         logger.warning("compiling the cost engine for this machine, once: half a minute or less")
+    return True
 
 
 _KERNELS = _Kernels()
@@ -378,8 +380,8 @@ def _overflow(case: Case) -> tuple[float, Infeasible]:
             demand += float(case.held[0, shape.places[p].spot, -1 if outermost else 0]) * bits
         over = demand / memory.size_bits
         if over > 1 and (worst is None or over > worst[0]):
-            what = "the layer's tensors" if outermost else "one step of the PE array"
-            reason = f"{what} need {demand:,.0f} bits of {memory.name}, which holds {memory.size_bits:,}"
+            what = "the layer's tensors need" if outermost else "one step of the PE array needs"
+            reason = f"{what} {demand:,.0f} bits of {memory.name}, which holds {memory.size_bits:,}"
             worst = over, Infeasible(reason, f"memories.{memory.name}.size_bits", demand, float(memory.size_bits))
     if worst is None:
         reason = "no loop order leaves every memory with room for what it must hold"

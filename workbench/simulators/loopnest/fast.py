@@ -68,6 +68,7 @@ class Design(NamedTuple):
     content: Floats
     periods: Floats
     real: Floats
+    busy: Floats
     load: Floats
     rate: Floats
     once: Bools
@@ -481,8 +482,8 @@ def _edges(
 def _latency(
     total, steps, subset, relevant_from, reuse_from, place_spot, spot_operand, array_spot, link_spot, link_inner,
     by_port, port_start, memory_places, pair_links, pair_sharing, pair_start, d_capacity, d_width, d_content,
-    d_periods, d_real, d_rate, d_once, d_least, w_end, w_below, w_buffered, w_window, w_real, w_hidden, w_ranked,
-    w_free_share, w_periods, w_windows, w_covered, w_inside, r):
+    d_periods, d_real, d_busy, d_rate, d_once, d_least, w_end, w_below, w_buffered, w_window, w_real, w_hidden,
+    w_ranked, w_free_share, w_periods, w_windows, w_covered, w_inside, r):
     """`Moves.latency`: stall, on-loading, off-loading."""
     _double_buffer(
         steps, subset, relevant_from, place_spot, spot_operand, array_spot, memory_places, d_capacity, d_content,
@@ -507,7 +508,14 @@ def _latency(
             w_below, w_real, w_hidden, w_ranked, w_free_share, 0.0)
         saved = onload_free + offload_free - onload - offload
         onload = onload + max(0.0, saved - stall)
-    return stall, onload, offload
+    busiest = 0.0
+    for q in range(len(port_start) - 1):
+        moved = 0.0
+        for c in range(port_start[q], port_start[q + 1]):
+            moved = moved + d_busy[by_port[c], w_below[link_spot[by_port[c]]]]
+        busiest = max(busiest, moved)
+    late = busiest - (total + stall + onload + offload)
+    return stall + max(0.0, late), onload, offload
 
 
 @compiled
@@ -544,7 +552,7 @@ def _insert(found, first, second, r, cut):
 def _cost_and_keep(
     total, steps, subset, relevant_from, reuse_from, place_spot, spot_operand, array_spot, link_spot, link_inner,
     by_port, port_start, memory_places, pair_links, pair_sharing, pair_start, d_drain, d_capacity, d_width, d_content,
-    d_periods, d_real, d_rate, d_once, d_least, w_cut, w_end, w_below, w_buffered, w_window, w_real, w_hidden,
+    d_periods, d_real, d_busy, d_rate, d_once, d_least, w_cut, w_end, w_below, w_buffered, w_window, w_real, w_hidden,
     w_ranked, w_free_share, w_periods, w_windows, w_covered, w_inside, found, r, energy, bound, criterion):
     """Rank a row exactly, unless its bound says that it cannot be kept. `_look_below` has been called."""
     if found.size[0] == len(found.order) and bound > found.first[-1]:
@@ -552,8 +560,8 @@ def _cost_and_keep(
     stall, onload, offload = _latency(
         total, steps, subset, relevant_from, reuse_from, place_spot, spot_operand, array_spot, link_spot, link_inner,
         by_port, port_start, memory_places, pair_links, pair_sharing, pair_start, d_capacity, d_width, d_content,
-        d_periods, d_real, d_rate, d_once, d_least, w_end, w_below, w_buffered, w_window, w_real, w_hidden, w_ranked,
-        w_free_share, w_periods, w_windows, w_covered, w_inside, r)
+        d_periods, d_real, d_busy, d_rate, d_once, d_least, w_end, w_below, w_buffered, w_window, w_real, w_hidden,
+        w_ranked, w_free_share, w_periods, w_windows, w_covered, w_inside, r)
     latency = total + stall + onload + offload + d_drain
     if criterion == LATENCY:
         _insert(found, latency, energy, r, w_cut)
@@ -600,6 +608,7 @@ def _search(nest, design, row, found, criterion, shares, idles, most_moves):
     d_content = design.content
     d_periods = design.periods
     d_real = design.real
+    d_busy = design.busy
     d_load = design.load
     d_rate = design.rate
     d_once = design.once
@@ -670,7 +679,7 @@ def _search(nest, design, row, found, criterion, shares, idles, most_moves):
         _cost_and_keep(
             total, steps, subset, relevant_from, reuse_from, place_spot, spot_operand, array_spot, link_spot,
             link_inner, by_port, port_start, memory_places, pair_links, pair_sharing, pair_start, d_drain, d_capacity,
-            d_width, d_content, d_periods, d_real, d_rate, d_once, d_least, w_cut, w_end, w_below, w_buffered,
+            d_width, d_content, d_periods, d_real, d_busy, d_rate, d_once, d_least, w_cut, w_end, w_below, w_buffered,
             w_window, w_real, w_hidden, w_ranked, w_free_share, w_periods, w_windows, w_covered, w_inside, found, r,
             energy, bound, criterion)
     for _ in range(most_moves):
@@ -696,8 +705,8 @@ def _search(nest, design, row, found, criterion, shares, idles, most_moves):
                         _cost_and_keep(
                             total, steps, subset, relevant_from, reuse_from, place_spot, spot_operand, array_spot,
                             link_spot, link_inner, by_port, port_start, memory_places, pair_links, pair_sharing,
-                            pair_start, d_drain, d_capacity, d_width, d_content, d_periods, d_real, d_rate, d_once,
-                            d_least, w_cut, w_end, w_below, w_buffered, w_window, w_real, w_hidden, w_ranked,
+                            pair_start, d_drain, d_capacity, d_width, d_content, d_periods, d_real, d_busy, d_rate,
+                            d_once, d_least, w_cut, w_end, w_below, w_buffered, w_window, w_real, w_hidden, w_ranked,
                             w_free_share, w_periods, w_windows, w_covered, w_inside, found, r, energy, bound,
                             criterion)
     if found.size[0]:
@@ -708,8 +717,8 @@ def _search(nest, design, row, found, criterion, shares, idles, most_moves):
         stall, onload, offload = _latency(
             total, steps, subset, relevant_from, reuse_from, place_spot, spot_operand, array_spot, link_spot,
             link_inner, by_port, port_start, memory_places, pair_links, pair_sharing, pair_start, d_capacity, d_width,
-            d_content, d_periods, d_real, d_rate, d_once, d_least, w_end, w_below, w_buffered, w_window, w_real,
-            w_hidden, w_ranked, w_free_share, w_periods, w_windows, w_covered, w_inside, r)
+            d_content, d_periods, d_real, d_busy, d_rate, d_once, d_least, w_end, w_below, w_buffered, w_window,
+            w_real, w_hidden, w_ranked, w_free_share, w_periods, w_windows, w_covered, w_inside, r)
         found.edges[0], found.edges[1], found.edges[2] = stall, onload, offload
 
 

@@ -78,6 +78,7 @@ class Shape:
     pair_start: Ints  # (4,) where an operand's pairs begin
     spot_operand: Ints  # (g,)
     link_spot: Ints  # (l,)
+    link_operand: Ints  # (l,) number in OPERANDS
     link_partial: Bools  # (l,)
     link_inner: Ints  # (l,) the spot of the innermost level of a link's operand
 
@@ -175,6 +176,7 @@ def _shape(_: tuple[object, ...], key: _Key) -> Shape:
         pair_start=np.cumsum([0, *map(len, pairs.values())]),
         spot_operand=spot_operand,
         link_spot=np.array([link.spot for link in links]),
+        link_operand=np.array([OPERANDS.index(places[link.place].operand) for link in links]),
         link_partial=np.array([link.partial_only for link in links]),
         link_inner=np.array([array_spots[places[link.place].operand] + 1 for link in links]),
     )
