@@ -20,6 +20,7 @@ from workbench.simulators.loopnest.case import Case, element_bits
 from workbench.simulators.loopnest.orders import OPERANDS, Bools, Floats, Ints
 
 _NONE: Floats = np.zeros(0)
+_NO_EDGES: Floats = np.zeros((3, 0))
 _SAME = 1e-12  # traffic that differs by rounding alone
 
 
@@ -27,7 +28,8 @@ _SAME = 1e-12  # traffic that differs by rounding alone
 class Rows:
     """Mappings of a case, one per row: the design, the order, and per place the position its loops end at.
 
-    Shapes (rows,) and (p, rows). `first` and `second` are what the rows are ranked by, once they are.
+    Shapes (rows,) and (p, rows). `first` and `second` are what the rows are ranked by, once they are; `edges` (3, rows)
+    then holds stall, on-loading and off-loading.
     """
 
     design: Ints
@@ -36,6 +38,7 @@ class Rows:
     fits: Bools
     first: Floats = field(default_factory=lambda: _NONE)
     second: Floats = field(default_factory=lambda: _NONE)
+    edges: Floats = field(default_factory=lambda: _NO_EDGES)
 
     def __len__(self) -> int:
         return len(self.design)
@@ -50,6 +53,7 @@ class Rows:
             self.fits[index],
             self.first[index] if scored else _NONE,
             self.second[index] if scored else _NONE,
+            self.edges[:, index] if scored else _NO_EDGES,
         )
 
 

@@ -261,20 +261,18 @@ def _window_union(period: Floats, window: Floats, total: float) -> Floats:
     """
     order = np.argsort(period, axis=0, kind="stable")
     period, window = np.take_along_axis(period, order, 0), np.take_along_axis(window, order, 0)
-    covered: list[Floats] = []  # by the links up to and including this one, in one period of this one
-    inside: list[Floats] = []  # by the shorter links, within this one's window
+    covered: list[Floats] = [window[0]]  # by the links up to and including this one, in one period of this one
+    inside: list[Floats] = [np.zeros_like(window[0])]  # by the shorter links, within this one's window
 
     def within(length: Floats, upto: int) -> Floats:
         """Cycles covered by the links below `upto` in the first `length` cycles."""
-        if upto == 0:
-            return np.zeros_like(length)
         at = upto - 1
         whole, rest = np.divmod(length, period[at])
-        beyond = window[at] + within(rest, at) - inside[at]
+        beyond = window[at] - inside[at] + (within(rest, at) if at else 0.0)
         return whole * covered[at] + np.where(rest <= window[at], rest, beyond)
 
-    for at in range(len(period)):
+    for at in range(1, len(period)):
         inside.append(within(window[at], at))
-        covered.append(window[at] + within(period[at], at) - inside[at])
+        covered.append(window[at] + period[at] / period[at - 1] * covered[at - 1] - inside[at])
     union: Floats = covered[-1] * (total / period[-1])
     return union

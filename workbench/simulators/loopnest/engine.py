@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib.util import find_spec
 from typing import Literal
@@ -132,12 +132,12 @@ def sliding_loops(layer: Layer) -> frozenset[str]:
 
 def _improve(case: Case, criterion: Criterion, best: list[_Best], compiled: bool) -> None:
     """Keep the best mapping of each design of a case where it beats what the design has."""
-    rows, edges = best_rows_compiled(case, criterion) if compiled else (best_rows(case, criterion), None)
+    rows = best_rows_compiled(case, criterion) if compiled else best_rows(case, criterion)
     firsts = rows.take(np.unique(rows.design, return_index=True)[1])
     if not len(firsts):
         return
     moves = Moves(case, firsts)
-    winners = _Winners(moves.energy_pj(), moves.link_energies(), edges or moves.latency())
+    winners = _Winners(moves.energy_pj(), moves.link_energies(), Latency(*firsts.edges))
     for i in range(len(firsts)):
         kept = best[int(firsts.design[i])]
         score = float(firsts.first[i]), float(firsts.second[i])
@@ -154,22 +154,21 @@ class _Winners:
     edges: Latency
 
 
-def best_rows_compiled(case: Case, criterion: Criterion) -> tuple[Rows, Latency]:
-    """`best_rows` by the compiled kernel (extra `fast`), equal to the bit; and the latency of each design's best."""
+def best_rows_compiled(case: Case, criterion: Criterion) -> Rows:
+    """`best_rows` by the compiled kernel (extra `fast`), equal to the bit; the edges are those of each best."""
     from workbench.simulators.loopnest import fast
 
     found = fast.search(case, criterion, FILLINGS, REFINED, MOST_MOVES)
     counts = [int(f.size[0]) for f in found]
-    edges = np.array([f.edges for f, n in zip(found, counts, strict=True) if n]).reshape(-1, 3)
-    rows = Rows(
+    return Rows(
         np.repeat(np.arange(len(found)), counts),
         np.concatenate([f.order[:n] for f, n in zip(found, counts, strict=True)]),
         np.concatenate([f.cut[:n] for f, n in zip(found, counts, strict=True)]).T,
         np.ones(sum(counts), dtype=bool),
         np.concatenate([f.first[:n] for f, n in zip(found, counts, strict=True)]),
         np.concatenate([f.second[:n] for f, n in zip(found, counts, strict=True)]),
+        np.repeat(np.array([f.edges for f in found]), counts, axis=0).T,
     )
-    return rows, Latency(edges[:, 0], edges[:, 1], edges[:, 2])
 
 
 def best_rows(case: Case, criterion: Criterion) -> Rows:
@@ -180,7 +179,7 @@ def best_rows(case: Case, criterion: Criterion) -> Rows:
         moved = _neighbours(case, fresh)
         if not len(moved):
             break
-        better = _ranked(case, criterion, joined([rows, moved]), REFINED)
+        better = _ranked(case, criterion, moved, REFINED, rows)
         known = {row.tobytes() for row in _identities(rows)}
         fresh = better.take(np.array([row.tobytes() not in known for row in _identities(better)], dtype=bool))
         rows = better
@@ -218,58 +217,59 @@ def _identities(rows: Rows) -> Ints:
     return np.vstack([rows.design, rows.order, rows.cut]).T.copy()
 
 
-def _ranked(case: Case, criterion: Criterion, rows: Rows, most: int) -> Rows:
+def _ranked(case: Case, criterion: Criterion, rows: Rows, most: int, known: Rows | None = None) -> Rows:
     """Per design, its `most` best mappings of different cost, best first; of equal ones the first stays.
 
-    Mappings get their exact cost in the order of their lower bound, until the bounds left exceed the cost of the
-    `most`-th best: what is left out is worse than all that are kept.
+    `known` are such mappings found before. Rows get their exact cost in the order of their lower bound, until the
+    bounds left exceed the cost of the `most`-th best: what is left out is worse than all that are kept.
     """
     if not len(rows):
-        return rows
+        return known or rows
     energy, bound = _bounds(case, criterion, rows)
     order = np.lexsort((bound, rows.design))
     rows, energy, bound = rows.take(order), energy[order], bound[order]
     place = _place(rows.design)
-    designs = len(case.archs)
-    limit = np.full(designs, np.inf)
-    kept: list[Rows] = []
+    kept = known
+    limit = _limits(case, kept, most)
     low, high = 0, FIRST_WAVE
-    while True:
+    while low < len(rows):
         wave = np.flatnonzero((place >= low) & (place < high) & (bound <= limit[rows.design]))
         if not len(wave):
             break
-        chosen = rows.take(wave)
-        exact = _exact(case, criterion, chosen, energy[wave])
-        kept = [_distinct_best([*kept, exact], most)]
-        counts = np.bincount(kept[0].design, minlength=designs)
-        full = np.flatnonzero(counts >= most)
-        ends = np.cumsum(counts) - 1
-        limit[full] = kept[0].first[ends[full]]
+        exact = _exact(case, criterion, rows.take(wave), energy[wave])
+        kept = _distinct_best([exact] if kept is None else [kept, exact], most)
+        limit = _limits(case, kept, most)
         low, high = high, high * 3
-    return kept[0]
+    return kept or rows.take(np.zeros(0, dtype=np.int64))
+
+
+def _limits(case: Case, kept: Rows | None, most: int) -> Floats:
+    """(d,): the cost of a design's `most`-th best mapping, infinite where fewer are known."""
+    limit = np.full(len(case.archs), np.inf)
+    if kept is not None:
+        counts = np.bincount(kept.design, minlength=len(limit))
+        full = np.flatnonzero(counts >= most)
+        limit[full] = kept.first[(np.cumsum(counts) - 1)[full]]
+    return limit
 
 
 def _exact(case: Case, criterion: Criterion, rows: Rows, energy: Floats) -> Rows:
     """The rows with their exact ranking."""
-    moves = Moves(case, rows)
-    edges = moves.latency()
-    latency = case.total + edges.stall + edges.onload + edges.offload + case.drain[rows.design]
+    found = Moves(case, rows).latency()
+    latency = case.total + found.stall + found.onload + found.offload + case.drain[rows.design]
     first, second = scores(latency, energy, criterion)
-    return Rows(rows.design, rows.order, rows.cut, rows.fits, first, second)
+    edges = np.stack([found.stall, found.onload, found.offload])
+    return Rows(rows.design, rows.order, rows.cut, rows.fits, first, second, edges)
 
 
 def _distinct_best(parts: list[Rows], most: int) -> Rows:
     """Per design its `most` best rows of different cost, best first; equal ones in the order of loops and cuts."""
-    rows = joined(parts)
-    first, second = (np.concatenate([getattr(p, name) for p in parts]) for name in ("first", "second"))
-    ranking = np.lexsort((*rows.cut[::-1], rows.order, second, first, rows.design))
-    rows, first, second = rows.take(ranking), first[ranking], second[ranking]
+    rows = Rows(*(np.concatenate([getattr(p, f.name) for p in parts], axis=-1) for f in fields(Rows)))
+    rows = rows.take(np.lexsort((*rows.cut[::-1], rows.order, rows.second, rows.first, rows.design)))
     new = np.ones(len(rows), dtype=bool)
-    new[1:] = (np.diff(rows.design) != 0) | (np.diff(first) != 0) | (np.diff(second) != 0)
-    rows, first, second = rows.take(new), first[new], second[new]
-    best = _place(rows.design) < most
-    rows = rows.take(best)
-    return Rows(rows.design, rows.order, rows.cut, rows.fits, first[best], second[best])
+    new[1:] = (np.diff(rows.design) != 0) | (np.diff(rows.first) != 0) | (np.diff(rows.second) != 0)
+    rows = rows.take(new)
+    return rows.take(_place(rows.design) < most)
 
 
 def scores(latency: Floats, energy: Floats, criterion: Criterion) -> tuple[Floats, Floats]:
