@@ -16,8 +16,9 @@ from workbench.errors import UserError
 from workbench.problem.arch import Arch, Memory, MemoryKind, Port, Unrolling
 from workbench.problem.layer import Layer
 from workbench.problem.metrics import Metrics
-from workbench.simulators.loopnest.engine import cost_of, sliding_loops
+from workbench.simulators.loopnest.engine import sliding_loops
 from workbench.simulators.loopnest.orders import tabulate
+from workbench.simulators.loopnest.outcomes import cost_of
 from workbench.simulators.loopnest.spatial import spread
 
 HERE = Path(__file__).resolve().parent
