@@ -150,7 +150,7 @@ def best_rows_compiled(case: Case, criterion: Criterion) -> Rows:
     """`best_rows` by the compiled kernel (extra `fast`), equal to the bit; the edges are those of each best."""
     from workbench.simulators.loopnest import fast
 
-    found = fast.search(case, criterion, FILLINGS, REFINED, MOST_MOVES)
+    found = fast.search(case, criterion, FILLINGS, PROMISING, REFINED, MOST_MOVES)
     counts = [int(f.size[0]) for f in found]
     return Rows(
         np.repeat(np.arange(len(found)), counts),

@@ -23,7 +23,6 @@ from workbench.simulators.loopnest.orders import Bools, Floats, Ints
 LATENCY, ENERGY, EDP = 0, 1, 2
 OUTPUT, WEIGHT, INPUT = 0, 1, 2
 CRITERIA = {"latency": LATENCY, "energy": ENERGY, "edp": EDP}
-PROMISING = 48  # as `engine.PROMISING`
 
 
 class Nest(NamedTuple):
@@ -572,7 +571,7 @@ def _cost_and_keep(
 
 
 @compiled
-def _search(nest, design, row, found, criterion, shares, idles, most_moves):
+def _search(nest, design, row, found, criterion, shares, idles, promising, most_moves):
     """Every order under every filling, then the neighbours of what was found, `most_moves` times."""
     total = nest.total
     outside = nest.outside
@@ -633,12 +632,12 @@ def _search(nest, design, row, found, criterion, shares, idles, most_moves):
     w_covered = row.covered
     w_inside = row.inside
     orders, places, fillings = subset.shape[0], len(place_spot), len(shares)
-    cuts = np.empty((orders + PROMISING * (fillings - 1), places), np.int8)
+    cuts = np.empty((orders + promising * (fillings - 1), places), np.int8)
     row_order = np.empty(len(cuts), np.int64)
     bounds = np.full(len(cuts), np.inf)
     energies = np.empty(len(cuts))
-    low_bound = np.full(PROMISING, np.inf)
-    low_row = np.full(PROMISING, -1)
+    low_bound = np.full(promising, np.inf)
+    low_row = np.full(promising, -1)
     for k in range(len(cuts)):
         if k < orders:
             r = k
@@ -664,7 +663,7 @@ def _search(nest, design, row, found, criterion, shares, idles, most_moves):
             total, link_spot, by_port, port_start, d_mac_pj, d_drain, d_energy, d_load, w_below, criterion)
         if k >= orders or bounds[k] >= low_bound[-1]:
             continue
-        at = PROMISING - 1
+        at = promising - 1
         while at > 0 and low_bound[at - 1] > bounds[k]:
             low_bound[at], low_row[at] = low_bound[at - 1], low_row[at - 1]
             at -= 1
@@ -784,7 +783,9 @@ def _room(nest: Nest, design: Design) -> Row:
     )
 
 
-def search(case: Case, criterion: str, fillings: tuple[Filling, ...], refined: int, most_moves: int) -> list[Found]:
+def search(
+    case: Case, criterion: str, fillings: tuple[Filling, ...], promising: int, refined: int, most_moves: int
+) -> list[Found]:
     """Per design, its best mappings; `size` says how many of the `refined` entries are there."""
     nest, tables = nest_of(case), case.tables
     shares = np.array([f.share for f in fillings])
@@ -806,6 +807,6 @@ def search(case: Case, criterion: str, fillings: tuple[Filling, ...], refined: i
             np.zeros(1, np.int64),
             np.zeros(3),
         )
-        _search(nest, design, row, found, CRITERIA[criterion], shares, idles, most_moves)
+        _search(nest, design, row, found, CRITERIA[criterion], shares, idles, promising, most_moves)
         results.append(found)
     return results

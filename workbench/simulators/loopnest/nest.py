@@ -5,17 +5,6 @@ from __future__ import annotations
 from workbench.problem.layer import Layer
 from workbench.problem.metrics import LayerMapping
 
-NAMES = {
-    "B": "batch",
-    "G": "groups",
-    "K": "output channels",
-    "C": "input channels",
-    "OY": "output rows",
-    "OX": "output columns",
-    "FY": "kernel rows",
-    "FX": "kernel columns",
-}
-
 
 def render(mapping: LayerMapping, layer: Layer) -> str:
     """The mapping as an indented loop nest, outermost loop first.

@@ -52,12 +52,10 @@ class Link:
 class Shape:
     """Places (p), spots (g), links (l) and ports (q) of a topology, and the same as arrays."""
 
-    dims: tuple[str, ...]
     systolic: tuple[str, ...]
     operands_of: tuple[tuple[int, ...], ...]  # memory -> its places
     places: tuple[Place, ...]
     links: tuple[Link, ...]
-    ports: tuple[tuple[int, int], ...]  # (memory, port of that memory)
     port_links: Ints  # (c, q): the links of each port, the number of links where there are fewer
     by_port: Ints  # (l,): the links, port after port
     port_start: Ints  # (q + 1,): where a port's links begin in `by_port`
@@ -149,12 +147,10 @@ def _shape(_: tuple[object, ...], key: _Key) -> Shape:
     for number, operand in enumerate(OPERANDS):
         spot_operand[array_spots[operand] :] = number
     return Shape(
-        dims=tuple(dim for dim, _ in arch.array),
         systolic=arch.systolic,
         operands_of=operands_of,
         places=tuple(places),
         links=links,
-        ports=ports,
         port_links=port_links,
         by_port=np.array([i for found in links_of for i in found]),
         port_start=np.cumsum([0, *map(len, links_of)]),
