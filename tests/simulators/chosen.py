@@ -18,6 +18,9 @@ FAKE = Path(__file__).with_name("fake.py")
 ZIGZAG_PYTHON = os.environ.get("DSE_ZIGZAG_PYTHON", "")
 """An interpreter that has ZigZag, where the tests' own has not."""
 
+SCALESIM_PYTHON = os.environ.get("DSE_SCALESIM_PYTHON", "")
+"""An interpreter that has SCALE-Sim and its numpy, where the tests' own has not."""
+
 
 def fake_file(folder: Path, behaviour: str = "well", **changes: Any) -> Path:
     """A file for the `external` simulator that names the fake script."""
@@ -39,6 +42,8 @@ def quick(name: str, folder: Path) -> dict[str, Any]:
         return {"file": str(fake_file(folder, workers=2))}
     if name == "zigzag":
         return {"factors": 4, "spatial": 2, "workers": 2, "python": ZIGZAG_PYTHON}
+    if name == "scalesim":
+        return {"workers": 2, "python": SCALESIM_PYTHON}
     return {}
 
 

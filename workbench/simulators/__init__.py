@@ -3,10 +3,12 @@
 from workbench.simulators.base import Simulator
 from workbench.simulators.external import External
 from workbench.simulators.loopnest import LoopNest
+from workbench.simulators.scalesim import ScaleSim
 from workbench.simulators.zigzag import ZigZag
 
 SIMULATORS: dict[str, type[Simulator]] = {
     "loopnest": LoopNest,
     "zigzag": ZigZag,
+    "scalesim": ScaleSim,
     "external": External,
 }
