@@ -13,6 +13,9 @@ from workbench.simulators.loopnest.orders import IRRELEVANT
 
 AUTO_CANDIDATES = 24
 
+Rule = tuple[tuple[str, Unrolling], ...]
+"""A fill rule: what each array dimension unrolls, as an architecture states it."""
+
 
 @dataclass(frozen=True)
 class Spatial:
@@ -90,11 +93,13 @@ def candidates(arch: Arch, layer: Layer) -> list[Spatial]:
     """The spatial mappings to try on a design: the one its rule gives, or generated ones under `auto`."""
     if not isinstance(arch.spatial_mapping, str):
         return [fill(arch, layer, arch.spatial_mapping)]
-    return generate(arch, layer)
+    return list(generate(arch, layer))
 
 
-def generate(arch: Arch, layer: Layer, most: int = AUTO_CANDIDATES) -> list[Spatial]:
+def generate(arch: Arch, layer: Layer, most: int = AUTO_CANDIDATES) -> dict[Spatial, Rule]:
     """The `most` unrollings that leave the fewest cycles, one loop per array dimension, ties in a fixed order.
+
+    Each stands with a rule by which `fill` gives it, for an architecture that is to have this one unrolling only.
 
     A loop that indexes an operand is unrolled no wider than the innermost port of that operand feeds in a cycle. Each
     loop is taken as wide as it goes, or, along one array dimension at most, half as wide: a narrower array may stall
@@ -115,7 +120,9 @@ def generate(arch: Arch, layer: Layer, most: int = AUTO_CANDIDATES) -> list[Spat
             if all(n > 0 for _, n in units):
                 rule = [(dim, (unit,)) for (dim, _), unit in zip(arch.array, units, strict=True)]
                 found.setdefault(fill(arch, layer, rule), units)
-    return sorted(found, key=lambda spatial: (spatial.steps, found[spatial]))[:most]
+    best = sorted(found, key=lambda spatial: (spatial.steps, found[spatial]))[:most]
+    dims = [array_dim for array_dim, _ in arch.array]
+    return {spatial: tuple((dim, (unit,)) for dim, unit in zip(dims, found[spatial], strict=True)) for spatial in best}
 
 
 def _port_limit(arch: Arch, layer: Layer, array_dim: str, loop: str) -> int:

@@ -110,24 +110,20 @@ def _memory(memory: Memory, dims: dict[str, str]) -> dict[str, Any]:
 def mapping(arch: Arch, layer: Layer) -> list[dict[str, Any]]:
     """A mapping file: the unrolling that the fill rule gives, or none under `auto`, so that ZigZag generates some.
 
-    ZigZag takes no unrolling of a loop beyond its size (13 rows on 8 x 2 units) and would drop one at random, so the
-    later one is narrowed until all fit. A dimension that unrolls nothing is given a loop once, or ZigZag would fill it.
+    Two dimensions may unroll one loop, even beyond its size (13 columns on 8 x 2 units). ZigZag evens out the first of
+    the widest dimensions by those before it. That is exact where together they take the whole loop; where they do not,
+    it may count work that there is not: 13 columns on 2 x 2 units are 4 steps of 1.86 x 2 columns to it. It stays so,
+    since what ZigZag counts is what it is asked for. A dimension that unrolls nothing is given a loop once, or ZigZag
+    would fill it.
     """
     content: dict[str, Any] = {"name": "default", "memory_operand_links": dict(OPERANDS)}
     wanted = unrolling(arch, layer)
     if wanted is not None:
         once = max(LOOP_DIMS, key=layer.size)
-        units: dict[str, int] = dict.fromkeys(LOOP_DIMS, 1)
-        spatial: dict[str, list[str]] = {}
-        for dim, name in array_dims(arch).items():
-            spatial[name] = []
-            for loop, most in wanted.get(dim, {}).items():
-                taken = min(most, layer.size(loop) // units[loop])
-                if taken > 1:
-                    units[loop] *= taken
-                    spatial[name].append(f"{loop}, {taken}")
-            spatial[name] = spatial[name] or [f"{once}, 1"]
-        content["spatial_mapping"] = spatial
+        content["spatial_mapping"] = {
+            name: [f"{loop}, {units}" for loop, units in wanted.get(dim, {}).items()] or [f"{once}, 1"]
+            for dim, name in array_dims(arch).items()
+        }
     return [content]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -23,13 +23,15 @@ from workbench.simulators.external import batch
 from workbench.simulators.external.process import Command, Pool
 from workbench.simulators.external.protocol import outcome
 from workbench.simulators.loopnest.engine import evaluate_layer
+from workbench.simulators.loopnest.simulator import VERSION as RANKING
 from workbench.simulators.loopnest.spatial import spread
 from workbench.simulators.zigzag import inputs
+from workbench.simulators.zigzag.unrollings import best_first, shared
 
 VERSION = "3.9.1"
 """Of ZigZag: another one has another cost model."""
 
-ADAPTER = 1
+ADAPTER = 2
 """Raised with every change here that can change a result."""
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -55,7 +57,11 @@ class ZigZagSettings(BaseModel):
         6, ge=1, le=9, description="prime factors that loop orders are made of; ZigZag takes one a loop at least"
     )
     spatial: int = Field(3, ge=1, le=64, description="generated spatial mappings to try where a design says auto")
-    time_limit_s: float = Field(600.0, gt=0, allow_inf_nan=False, description="for one design and layer")
+    unrollings: Literal["shared", "zigzag"] = Field(
+        "shared",
+        description="who generates them: shared, those of loopnest, the best by its ranking; zigzag, ZigZag itself",
+    )
+    time_limit_s: float = Field(600.0, gt=0, allow_inf_nan=False, description="for one design, layer and unrolling")
     workers: int = Field(0, ge=0, le=256, description="processes at once; 0 is one for each core")
     python: Annotated[str, AfterValidator(_absolute)] = Field(
         "", description="an interpreter that has zigzag-dse and six; empty is the workbench's own"
@@ -87,8 +93,10 @@ class ZigZag:
 
     @property
     def fingerprint(self) -> str:
-        """Name, versions and settings in one line."""
-        return f"{self.name} {VERSION} {ADAPTER} factors={self.settings.factors} spatial={self.settings.spatial}"
+        """Name, versions and settings in one line; that of the ranking, too, since it decides what ZigZag is asked."""
+        chosen = f"shared:{RANKING}" if self.settings.unrollings == "shared" else self.settings.unrollings
+        settings = f"factors={self.settings.factors} spatial={self.settings.spatial} unrollings={chosen}"
+        return f"{self.name} {VERSION} {ADAPTER} {settings}"
 
     def close(self) -> None:
         """End the worker processes; the next evaluation starts new ones."""
@@ -101,16 +109,33 @@ class ZigZag:
     def evaluate_layer(
         self, archs: Sequence[Arch], layer: Layer, criterion: Criterion, label: batch.Label = str
     ) -> list[Outcome]:
-        """One outcome per architecture; `label` names them in errors."""
-        return batch.asked(
+        """One outcome per architecture; `label` names them in errors.
+
+        A design that says `auto` has the cost of the best of its unrollings, and is infeasible where none fits.
+        """
+        for arch in archs:
+            inputs.check(arch)
+        tried = self._tried(archs, layer, criterion)
+        asked = [(i, variant) for i, variants in enumerate(tried) for variant in variants]
+        answers = batch.asked(
             self._pool,
-            [self._request(arch, layer, criterion) for arch in archs],
-            lambda answer, i: _translated(outcome(answer, archs[i]), archs[i], layer, criterion),
-            lambda i: f"{self.name}: {label(i)}",
+            [self._request(variant, layer, criterion) for _, variant in asked],
+            lambda answer, n: outcome(answer, asked[n][1]),
+            lambda n: f"{self.name}: {label(asked[n][0])}",
         )
+        found: list[list[Outcome]] = [[] for _ in archs]
+        for (i, _), answer in zip(asked, answers, strict=True):
+            found[i].append(answer)
+        best = [outcomes[best_first(outcomes, criterion)[0]] for outcomes in found]
+        return [_translated(which, arch, layer, criterion) for which, arch in zip(best, archs, strict=True)]
+
+    def _tried(self, archs: Sequence[Arch], layer: Layer, criterion: Criterion) -> list[list[Arch]]:
+        """Per architecture, what ZigZag is asked about."""
+        if self.settings.unrollings == "zigzag":
+            return [[arch] for arch in archs]
+        return shared(archs, layer, criterion, self.settings.factors, self.settings.spatial)
 
     def _request(self, arch: Arch, layer: Layer, criterion: Criterion) -> dict[str, Any]:
-        inputs.check(arch)
         return {
             "accelerator": inputs.accelerator(arch),
             "mapping": inputs.mapping(arch, layer),
