@@ -22,7 +22,9 @@ and DRAM behind them. It reports cycles, stalls, utilisation and words moved, bu
   does unless it is told otherwise: there are no stalls, and nothing but the array's size changes the latency. With
   `user`, each operand has an interface of its own as wide as the DRAM's port, and prefetch, stalls and draining count.
   That mode fetches windows with their repetitions, and where they do not fit fetches much of it again (3.0.0: 25
-  times the weights of a 15 x 15 x 64 layer through 16 kB, when each is used once), so it is not the default.
+  times the weights of a 15 x 15 x 64 layer through 16 kB, when each is used once). Its stalls come on top of the
+  cycles that `max_cycles` bounds, and its time grows with their square, so that only `time_limit_s` ends it. Hence it
+  is not the default.
 - **energy** is the architecture's costs times the words counted, at the operand's share of an access of a full word,
   and its MACs; SRAM is written what DRAM is read, and read what DRAM is written. `ws` and `is` send the partial sums
   of every fold of the window to DRAM, and SCALE-Sim counts no reads of them. Compare such traffic with no other

@@ -53,7 +53,7 @@ class ScaleSimSettings(BaseModel):
     max_cycles: int = Field(
         1_000_000,
         ge=1,
-        description="longest simulation to begin; a cycle of 32 x 32 PEs takes 0.1 ms and 3 kB of memory",
+        description="cycles without stalls to simulate at most; one of 32 x 32 PEs takes 0.1 ms and 3 kB of memory",
     )
     time_limit_s: float = Field(600.0, gt=0, allow_inf_nan=False, description="for one design and layer")
     memory_limit_mb: int = Field(4096, ge=0, description="of each process; 0 is no limit")
