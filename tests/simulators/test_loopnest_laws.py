@@ -15,9 +15,10 @@ from workbench.problem.arch import OPERANDS, Arch
 from workbench.problem.layer import Layer
 from workbench.problem.metrics import Infeasible, Metrics
 from workbench.simulators.loopnest.allocate import Rows, allocate
+from workbench.simulators.loopnest.bound import optimistic
 from workbench.simulators.loopnest.case import Case
 from workbench.simulators.loopnest.cost import Moves
-from workbench.simulators.loopnest.engine import evaluate_layer, sliding_loops
+from workbench.simulators.loopnest.engine import Criterion, best_rows, evaluate_layer, scores, sliding_loops
 from workbench.simulators.loopnest.orders import all_orders, temporal_loops
 from workbench.simulators.loopnest.spatial import candidates, generate
 
@@ -43,6 +44,31 @@ def costs(case: Case, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     edges = moves.latency()
     assert np.all(moves.least_latency() <= case.total + edges.stall + case.drain[rows.design])
     return moves.energy_pj(), case.total + edges.stall + edges.onload + edges.offload + case.drain[rows.design]
+
+
+@given(archs(), layers(), st.integers(0, 2))
+def test_no_mapping_of_an_order_beats_its_bound(arch: Arch, layer: Layer, filling: int) -> None:
+    case = case_of(arch, layer)
+    latency, energy = optimistic(case)
+    orders = np.arange(len(case.orders.order))
+    rows = allocate(case, np.zeros_like(orders), orders, np.full_like(orders, filling))
+    rows = rows.take(rows.fits)
+    assume(len(rows))
+    pj, cycles = costs(case, rows)
+    assert np.all(latency[0, rows.order] <= cycles)
+    assert np.all(energy[0, rows.order] <= pj)
+
+
+@given(archs(), layers(), st.sampled_from(["latency", "energy", "edp"]))
+def test_what_the_bounds_leave_out_is_never_better(arch: Arch, layer: Layer, criterion: Criterion) -> None:
+    case = case_of(arch, layer)
+    rows = allocate(case)
+    rows = rows.take(rows.fits)
+    assume(len(rows))
+    energy, latency = costs(case, rows)
+    first, second = scores(latency, energy, criterion)
+    found = best_rows(case, criterion)
+    assert (found.first[0], found.second[0]) <= min(zip(first, second, strict=True))
 
 
 @given(archs(), layers())

@@ -11,7 +11,6 @@ memory cannot make a design impossible.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,16 +56,6 @@ class Rows:
         )
 
 
-def joined(parts: list[Rows]) -> Rows:
-    """Rows one after another, without their ranking."""
-    return Rows(
-        np.concatenate([p.design for p in parts]),
-        np.concatenate([p.order for p in parts]),
-        np.concatenate([p.cut for p in parts], axis=1),
-        np.concatenate([p.fits for p in parts]),
-    )
-
-
 @dataclass(frozen=True)
 class Filling:
     """How full memories are made: the share of all but the last that may be used, and whether loops are taken that
@@ -78,26 +67,35 @@ class Filling:
     idle: bool = True
 
 
-def allocate(case: Case, filling: Filling = Filling(), design: Ints | None = None, order: Ints | None = None) -> Rows:
-    """Orders of designs, allocated bottom up: every order of every design, or the given ones (k,)."""
-    if design is None or order is None:
+FILLINGS = (Filling(), Filling(idle=False), Filling(share=0.5, idle=False))
+"""As far as memories go, without what saves no traffic, and half of that."""
+
+
+def allocate(case: Case, design: Ints | None = None, order: Ints | None = None, filling: Ints | None = None) -> Rows:
+    """Orders of designs, allocated bottom up: every order of every design under the first filling, or the given ones.
+
+    All three (k,); `filling` numbers `FILLINGS`.
+    """
+    if design is None or order is None or filling is None:
         orders = np.arange(len(case.orders.order))
         design = np.repeat(np.arange(len(case.archs)), len(orders))
         order = np.tile(orders, len(case.archs))
+        filling = np.zeros_like(order)
     return _Allocator(case, design, order, filling).run()
 
 
 class _Allocator:
     """Works on rows (k,); tables over positions are (k, n + 1)."""
 
-    def __init__(self, case: Case, design: Ints, order: Ints, filling: Filling) -> None:
-        self.case, self.design, self.order, self.filling = case, design, order, filling
+    def __init__(self, case: Case, design: Ints, order: Ints, filling: Ints) -> None:
+        self.case, self.design, self.order = case, design, order
         self.shape = case.shape
         self.positions = np.arange(case.orders.n + 1)
         self.subset = case.orders.subset[order]  # (k, n + 1)
-        self.outside = case.total / case.orders.steps[self.subset]  # iterations outside a position
-        last = self.shape.memories - 1
-        self.room = case.capacity[design] * np.where(np.arange(last + 1) == last, 1.0, filling.share)  # (k, m)
+        self.outside = case.outside[self.subset]
+        self.room = case.capacity[design]  # (k, m)
+        self.room[:, :-1] *= np.array([f.share for f in FILLINGS])[filling][:, None]
+        self.idle = np.array([f.idle for f in FILLINGS])[filling]
 
     def elements(self, p: int) -> Floats:
         """(k, n + 1): what a place holds of the loops below each position."""
@@ -136,9 +134,10 @@ class _Allocator:
             chosen, found = _least_traffic(need, self.outside, self.room[:, memory])
             fits &= found
             for p, positions, bits_needed in zip(inside, chosen, need, strict=True):
-                if not self.filling.idle:
-                    traffic = np.where(np.isfinite(bits_needed), bits_needed * self.outside, np.inf)
-                    positions = (traffic <= traffic[rows, positions][:, None] * (1 + _SAME)).argmax(axis=1)
+                if not self.idle.all():
+                    traffic = bits_needed * self.outside
+                    fewest = (traffic <= traffic[rows, positions][:, None] * (1 + _SAME)).argmax(axis=1)
+                    positions = np.where(self.idle, positions, fewest)
                 cut[p] = positions
                 here[shape.place_operand[p]] = positions
         return Rows(self.design, self.order, cut, fits)
@@ -187,45 +186,42 @@ def _least_traffic(need: list[Floats], outside: Floats, room: Floats) -> tuple[l
     if not leading:
         count = (final <= room[:, None]).sum(axis=1)
         return [np.where(count > 0, start + count - 1, 0)], count > 0
-    traffic = [np.where(np.isfinite(bits), bits * outside, np.inf) for bits in need]
-    best = np.full(k, np.inf)
-    chosen = [np.zeros(k, dtype=np.int64) for _ in need]
-    for picks in product(range(n), repeat=len(leading)):
-        left, cost = room, np.zeros(k)
-        for bits, moved, pick in zip(leading, traffic, picks, strict=False):
-            left = left - bits[:, pick]
-            cost = cost + moved[:, pick]
-        if not np.isfinite(cost).any():
-            continue
-        count = (final <= left[:, None]).sum(axis=1)
-        position = np.where(count > 0, start + count - 1, 0)
-        cost = np.where(count > 0, cost + traffic[-1][rows, position], np.inf)
-        better = (cost <= best) & np.isfinite(cost)
-        best = np.where(better, cost, best)
-        for i, pick in enumerate(picks):
-            chosen[i] = np.where(better, pick, chosen[i])
-        chosen[-1] = np.where(better, position, chosen[-1])
-    return chosen, np.isfinite(best)
+    left, cost = room[:, None] - leading[0], leading[0] * outside  # (k, picks): every choice of those that lead
+    if len(leading) > 1:
+        left = (left[:, :, None] - leading[1][:, None, :]).reshape(k, -1)
+        cost = (cost[:, :, None] + (leading[1] * outside)[:, None, :]).reshape(k, -1)
+    count = np.zeros(left.shape, dtype=np.int64)
+    for position in range(n):
+        count += final[:, position, None] <= left
+    positions = np.where(count > 0, start[:, None] + count - 1, 0)
+    cost = np.where(count > 0, cost + (final * outside)[rows[:, None], positions], np.inf)
+    pick = cost.shape[1] - 1 - cost[:, ::-1].argmin(axis=1)  # of equal ones the last
+    chosen = [positions[rows, pick]]
+    for _ in leading:
+        chosen.insert(0, pick % n)
+        pick = pick // n
+    return chosen, np.isfinite(cost.min(axis=1))
 
 
 def fitting(case: Case, rows: Rows) -> NDArray[np.bool_]:
     """Whether the positions of rows rise from level to level and all that each memory holds fits."""
     shape, orders = case.shape, case.orders
-    bits = element_bits(case.layer)
-    fits = np.ones(len(rows), dtype=bool)
-    used = np.zeros((shape.memories, len(rows)))
-    below = np.zeros(len(rows), dtype=np.int64)
-    for p, place in enumerate(shape.places):
-        below = np.zeros(len(rows), dtype=np.int64) if place.level == 0 else below
-        here = rows.cut[p]
-        fits &= here >= below
-        width: Floats | float = float(bits[shape.place_operand[p]])
-        if place.operand == "O" and not place.last:
-            partial = orders.adds_later[orders.subset[rows.order, below]] | case.reduced[rows.design, place.spot - 1]
-            width = np.where(partial, width, float(case.layer.output_bits))
-        elif place.operand == "O":
-            width = float(case.layer.output_bits)
-        used[place.memory] += case.held[rows.design, place.spot, orders.subset[rows.order, here]] * width
-        below = here
-    fits &= (used <= case.capacity[rows.design].T).all(axis=0)
+    bits = np.array(element_bits(case.layer), dtype=np.float64)[shape.place_operand]
+    below = np.zeros_like(rows.cut)  # (p, k)
+    below[1:] = rows.cut[:-1]
+    below[shape.place_first] = 0
+    outputs = shape.of("O")
+    held = case.held[rows.design, shape.place_spot[:, None], orders.subset[rows.order, rows.cut]]
+    width = np.repeat(bits[:, None], len(rows), axis=1)
+    partial = orders.adds_later[orders.subset[rows.order, below[outputs]]]
+    partial |= case.reduced[rows.design, shape.place_spot[outputs, None] - 1]
+    partial &= ~shape.place_last[outputs, None]
+    width[outputs] = np.where(partial, width[outputs], float(case.layer.output_bits))
+    need = held * width
+    fits = np.asarray((rows.cut >= below).all(axis=0))
+    for memory, inside in enumerate(shape.operands_of):
+        used = need[inside[0]]
+        for p in inside[1:]:
+            used = used + need[p]
+        fits &= used <= case.capacity[rows.design, memory]
     return fits

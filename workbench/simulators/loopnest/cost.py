@@ -22,18 +22,17 @@ mapping slower.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.simulators.loopnest.allocate import Rows
-from workbench.simulators.loopnest.case import Case
-from workbench.simulators.loopnest.orders import Bools, Floats, Ints
+from workbench.simulators.loopnest.case import LEAST, Case
+from workbench.simulators.loopnest.orders import OPERANDS, Bools, Floats, Ints
 
-T = TypeVar("T", bound=np.generic)
+_INPUTS = (OPERANDS.index("W"), OPERANDS.index("I"))
 
 
 @dataclass(frozen=True)
@@ -45,18 +44,8 @@ class Latency:
     offload: Floats
 
 
-@dataclass(frozen=True)
-class _Once:
-    """Transfers that happen once, by port (c, q, k), longest first; `free_share` (q, k) of the port's time is free."""
-
-    free_share: Floats
-    order: Ints
-    ranked: Floats
-    before: Floats
-
-
 class Moves:
-    """The costs of rows (k) of a case, looked up: arrays (g, k) per spot and (l, k) per link."""
+    """The costs of rows (k) of a case, looked up: arrays (g, k) per spot and (c, q, k) per link of a port."""
 
     def __init__(self, case: Case, rows: Rows) -> None:
         self.case, self.rows = case, rows
@@ -64,31 +53,29 @@ class Moves:
         order = rows.order
         self.end = np.zeros((shape.spots, len(rows)), dtype=np.int64)  # where the loops of a spot end
         self.end[shape.place_spot] = orders.stays[shape.place_operand[:, None], order, rows.cut]
-        stationary = self.end.copy()
-        for operand in ("W", "I"):  # an input keeps its element in the array over the innermost loops that reuse it
-            spot = shape.array_spots[operand]
-            stationary[spot] = orders.stays[shape.spot_operand[spot], order, 0]
         self.subset = orders.subset[order, self.end]
-        self.below = orders.subset[order, stationary]
+        self.below = self.subset.copy()
+        for number in _INPUTS:  # an input keeps its element in the array over the innermost loops that reuse it
+            self.below[shape.array_spot[number]] = orders.subset[order, orders.stays[number, order, 0]]
         self._spots = np.arange(shape.spots)[:, None]
-        self._links = np.arange(len(shape.links))[:, None]
 
-    def _of_links(self, table: NDArray[T]) -> NDArray[T]:
-        """(d, l, s) -> (l, k)."""
-        found: NDArray[T] = table[self.rows.design, self._links, self.below[self.case.shape.link_spot]]
+    def take(self, index: Ints) -> Moves:
+        """Of some of the rows."""
+        found = copy(self)
+        found.rows = self.rows.take(index)
+        found.end, found.subset, found.below = self.end[:, index], self.subset[:, index], self.below[:, index]
         return found
 
     def energy_pj(self) -> Floats:
         """(k,): total energy, added up in the order of the spots whatever the number of rows."""
         parts = self.case.tables.energy[self.rows.design, self._spots, self.below]
-        total: Floats = self.case.mac_pj[self.rows.design]
-        for part in parts:
-            total = total + part
-        return total
+        return _added([self.case.mac_pj[self.rows.design], *parts])
 
     def link_energies(self) -> Floats:
         """(l, k): pJ of each link."""
-        return self._of_links(self.case.tables.link_energy)
+        links = np.arange(len(self.case.shape.links))[:, None]
+        found: Floats = self.case.tables.link_energy[self.rows.design, links, self.below[self.case.shape.link_spot]]
+        return found
 
     def least_latency(self) -> Floats:
         """(k,): no fewer cycles than these.
@@ -97,154 +84,139 @@ class Moves:
         (periods - 1), the rest is at least the remaining transfers less the union of their windows, and the windows'
         sum cancels; a union is at most the total.
         """
-        load = self._by_port(self._of_links(self.case.tables.load), 0.0)
+        shape = self.case.shape
+        load = self.case.tables.load[self.rows.design, shape.port_links[..., None], self.below[shape.port_spot]]
         least: Floats = np.maximum(_added(load).max(axis=0), self.case.total)
         return least + self.case.drain[self.rows.design]
 
-    @cached_property
-    def _period(self) -> Floats:
-        """(g, k): cycles between the transfers of a spot."""
-        period: Floats = self.case.orders.steps[self.below]
-        return period
-
-    @cached_property
-    def _periods(self) -> Floats:
-        """(l, k): how often a link moves data."""
-        return self._of_links(self.case.tables.periods)
-
-    @cached_property
-    def _real(self) -> Floats:
-        """(l, k): cycles of a transfer."""
-        return self._of_links(self.case.tables.real)
-
-    def latency(self) -> Latency:
-        """Stall, on-loading and off-loading."""
-        shape = self.case.shape
-        window = np.floor(self._period / self._top_run(self.case.orders.reuse_from))
-        array = list(shape.array_spots.values())
-        window[array] = self._period[array]
-        allowed = np.where(self._double_buffered(), self._period, window)[shape.link_spot]
-        stall = np.maximum(0.0, self._port_stalls(allowed).max(axis=0))
-        onload, offload = self._edges(stall)
-        if stall.any():
-            # Without its stall the run would take this long; a stall cannot hide more than it costs.
-            onload_free, offload_free = self._edges(np.zeros_like(stall))
-            saved = onload_free + offload_free - onload - offload
-            onload = onload + np.maximum(0.0, saved - stall)
-        busy = _added(self._by_port(self._of_links(self.case.tables.busy), 0.0)).max(axis=0)
-        late = busy - (self.case.total + stall + onload + offload)
-        return Latency(stall + np.maximum(0.0, late), onload, offload)
+    def signature(self) -> Ints:
+        """(1 + 3 g, k): what the latency of a row depends on."""
+        start = self._start()
+        runs = [
+            self._top_run(starts, start) for starts in (self.case.orders.relevant_from, self.case.orders.reuse_from)
+        ]
+        return np.vstack([self.rows.design, self.below, *runs]).astype(np.int64)
 
     def _start(self) -> Ints:
         """(g, k): where the loops that a spot adds to the one below begin."""
         start = np.zeros_like(self.end)
         start[1:] = self.end[:-1]
-        start[list(self.case.shape.array_spots.values())] = 0
+        start[self.case.shape.array_spot] = 0
         return start
 
-    def _top_run(self, starts: Ints) -> Floats:
+    def latency(self) -> Latency:
+        """Stall, on-loading and off-loading."""
+        case, shape, rows = self.case, self.case.shape, self.rows
+        periods, real, busy, _, rate, once = case.tables.links[
+            :LEAST, rows.design, shape.port_links[..., None], self.below[shape.port_spot]
+        ]
+        start = self._start()
+        period = case.orders.steps[self.below]
+        window = np.floor(period / self._top_run(case.orders.reuse_from, start))
+        window[shape.array_spot] = period[shape.array_spot]
+        allowed = np.where(self._double_buffered(start), period, window)[shape.port_spot]
+        stall = np.maximum(0.0, self._port_stalls(periods, real, period[shape.port_spot], allowed).max(axis=0))
+
+        hidden = self._hidden(real, once > 0, rate, np.stack([stall, np.zeros_like(stall)]))
+        first = (real[:, None] - hidden).swapaxes(1, 2).reshape(-1, 2, len(rows))[shape.link_slot]  # (l, 2, k)
+        onload, onload_free = self._onload(first)
+        offload, offload_free = self._offload(first)
+        # Without its stall the run would take as long as those free; a stall cannot hide more than it costs.
+        saved = onload_free + offload_free - onload - offload
+        onload = onload + np.maximum(0.0, saved - stall)
+        late = _added(busy).max(axis=0) - (case.total + stall + onload + offload)
+        return Latency(stall + np.maximum(0.0, late), onload, offload)
+
+    def _top_run(self, starts: Ints, start: Ints) -> Floats:
         """(g, k): iterations of the unbroken run of such loops at the top of what a spot adds."""
         orders, order = self.case.orders, self.rows.order
-        begin = np.maximum(starts[self.case.shape.spot_operand[:, None], order, self.end], self._start())
+        begin = np.maximum(starts[self.case.shape.spot_operand[:, None], order, self.end], start)
         run: Floats = orders.steps[self.subset] / orders.steps[orders.subset[order, begin]]
         return run
 
-    def _double_buffered(self) -> Bools:
+    def _double_buffered(self, start: Ints) -> Bools:
         """(g, k): whether the next data can come while the present is used; never at the array."""
         case, shape = self.case, self.case.shape
         content = case.tables.content[self.rows.design, self._spots, self.below]
-        live = np.floor(content / self._top_run(case.orders.relevant_from))
+        live = np.floor(content / self._top_run(case.orders.relevant_from, start))
+        used = live[shape.place_spot] / case.capacity[self.rows.design].T[shape.place_memory]
         flags = np.zeros(live.shape, dtype=bool)
-        for memory, places in enumerate(shape.operands_of):
-            used = {p: live[shape.places[p].spot] / case.capacity[self.rows.design, memory] for p in places}
+        for places in shape.operands_of:
             total = np.zeros(len(self.rows))
             for p in places:
                 total = total + used[p]
             for p in places:
                 spare = (total > 0.5) & (used[p] <= 1 - total)
                 flags[shape.places[p].spot] = (total <= 0.5) | spare
-                total = total + np.where(spare, used[p], 0.0)
+                if p != places[-1]:
+                    total = total + np.where(spare, used[p], 0.0)
         return flags
 
-    def _by_port(self, values: Floats, idle: float) -> Floats:
-        """(l, k) -> (c, q, k): the links of each port, `idle` where a port has fewer than the most."""
-        padded: Floats = np.vstack([values, np.full((1, values.shape[1]), idle)])[self.case.shape.port_links]
-        return padded
-
-    def _port_stalls(self, allowed: Floats) -> Floats:
+    def _port_stalls(self, periods: Floats, real: Floats, period: Floats, allowed: Floats) -> Floats:
         """(q, k): late links add up; links with slack wait only where windows overlap."""
-        active = self._periods > 0
-        repeats = np.maximum(self._periods - 1, 0.0)
-        balance = (self._real - allowed) * repeats
-        late = _added(self._by_port(np.maximum(balance, 0.0), 0.0))
-        rest = _added(self._by_port(np.minimum(balance, 0.0) + allowed * repeats, 0.0))
-        period = self._by_port(np.where(active, self._period[self.case.shape.link_spot], 1.0), 1.0)
-        window = self._by_port(np.where(active, allowed, 0.0), 0.0)
-        stalls: Floats = late + np.maximum(0.0, rest - _window_union(period, window, self.case.total))
+        active = periods > 0
+        repeats = np.maximum(periods - 1, 0.0)
+        balance = (real - allowed) * repeats
+        late = _added(np.maximum(balance, 0.0))
+        rest = _added(np.minimum(balance, 0.0) + allowed * repeats)
+        union = _window_union(np.where(active, period, 1.0), np.where(active, allowed, 0.0), self.case.total)
+        stalls: Floats = late + np.maximum(0.0, rest - union)
         return stalls
 
-    def _edges(self, stall: Floats) -> tuple[Floats, Floats]:
-        """(on-loading, off-loading) around a computation with a given stall."""
-        first = self._real - self._hidden(stall)
-        return self._onload(first), self._offload(first)
+    def _hidden(self, real: Floats, once: Bools, rate: Floats, stall: Floats) -> Floats:
+        """(c, t, q, k): cycles of transfers that happen once that their port has free during computation.
 
-    @cached_property
-    def _once(self) -> _Once:
-        """What `_hidden` needs that does not depend on the stall."""
-        case, tables = self.case, self.case.tables
-        once = self._of_links(tables.once)
-        width = case.width[self.rows.design].T  # (q, k)
-        inner = self.below[case.shape.link_inner]
-        least = tables.least[self.rows.design, self._links, inner]
-        spare = self._by_port(np.where(once, np.maximum(0.0, self._real - least), 0.0), 0.0)
-        order = np.argsort(self._by_port(np.where(once, -self._real, np.inf), np.inf), axis=0, kind="stable")
-        ranked = np.take_along_axis(spare, order, 0)
-        busy = _added(self._by_port(self._of_links(tables.rate), 0.0))
-        free = np.maximum(0.0, (width - busy) / width)
-        return _Once(free, order, ranked, np.cumsum(ranked, axis=0) - ranked)
-
-    def _hidden(self, stall: Floats) -> Floats:
-        """(l, k): cycles of transfers that happen once that their port has free during computation.
-
-        The longest goes first; what the innermost level needs to start (or has left at the end) is not hidden.
+        `stall` (t, k) lengthens the computation. The longest goes first; what the innermost level needs to start (or
+        has left at the end) is not hidden.
         """
-        once = self._once
-        free = once.free_share * (self.case.total + stall)
-        by_port = np.empty_like(once.ranked)
-        np.put_along_axis(by_port, once.order, np.clip(free - once.before, 0.0, once.ranked), 0)
-        hidden = np.zeros((len(self.case.shape.links) + 1, len(stall)))
-        hidden[self.case.shape.port_links] = by_port
-        return hidden[:-1]
+        case, shape, rows = self.case, self.case.shape, self.rows
+        width = case.width[rows.design].T  # (q, k)
+        least = case.tables.links[LEAST, rows.design, shape.port_links[..., None], self.below[shape.port_inner]]
+        spare = np.where(once, np.maximum(0.0, real - least), 0.0)
+        order = np.where(once, -real, np.inf).argsort(axis=0, kind="stable")
+        at = order, np.arange(len(width))[:, None], np.arange(len(rows))
+        ranked = spare[at]
+        before = np.cumsum(ranked, axis=0) - ranked
+        free_share = np.maximum(0.0, (width - _added(rate)) / width)
+        free = free_share * (case.total + stall)[:, None]  # (t, q, k)
+        by_rank = np.minimum(np.maximum(free - before[:, None], 0.0), ranked[:, None])
+        hidden: Floats = np.empty_like(by_rank)
+        hidden.swapaxes(1, 2).swapaxes(2, 3)[at] = by_rank.swapaxes(1, 2).swapaxes(2, 3)
+        return hidden
 
     def _onload(self, first: Floats) -> Floats:
-        """(k,): cycles before the array can start: links on ports that both inputs share come one after the other."""
-        together, rest = {}, {}
-        for operand in ("W", "I"):
-            apart = np.zeros(len(self.rows))
-            shared, half = np.zeros_like(apart), np.zeros_like(apart)
-            for fill, drain in self.case.shape.pairs[operand]:
+        """(l, ...) -> (...): cycles before the array can start: links on ports that both inputs share come one after
+        the other.
+        """
+        shape = self.case.shape
+        together, rest = [], []
+        for number in _INPUTS:
+            apart = np.zeros(first.shape[1:])
+            shared, half = apart, apart
+            for pair in range(shape.pair_start[number], shape.pair_start[number + 1]):
+                fill, drain = shape.pair_links[pair]
                 longest = np.maximum(first[fill], first[drain])
-                sharing = [bool(self.case.shape.inputs_share[self.case.shape.links[i].port]) for i in (fill, drain)]
-                if all(sharing):
+                if shape.pair_sharing[pair] == 2:
                     shared = shared + longest
-                elif any(sharing):
+                elif shape.pair_sharing[pair] == 1:
                     half = longest
                 else:
                     apart = apart + longest
-            together[operand], rest[operand] = shared, half + apart
-        weights_first = together["W"] + np.maximum(together["I"] + rest["I"], rest["W"])
-        inputs_first = together["I"] + np.maximum(together["W"] + rest["W"], rest["I"])
+            together.append(shared)
+            rest.append(half + apart)
+        weights_first = together[0] + np.maximum(together[1] + rest[1], rest[0])
+        inputs_first = together[1] + np.maximum(together[0] + rest[0], rest[1])
         return np.minimum(weights_first, inputs_first)
 
     def _offload(self, first: Floats) -> Floats:
-        """(k,): cycles after the array has finished: level after level."""
-        found = np.zeros(len(self.rows))
+        """(l, ...) -> (...): cycles after the array has finished: level after level."""
+        found = np.zeros(first.shape[1:])
         for drain, fill in self.case.shape.pairs["O"]:
             found = found + np.maximum(first[drain], first[fill])
         return found
 
 
-def _added(parts: Floats) -> Floats:
+def _added(parts: Sequence[Floats] | Floats) -> Floats:
     """The sum over the first axis, in its order whatever the other axes are, so that no result depends on a batch."""
     total: Floats = parts[0]
     for part in parts[1:]:
@@ -267,9 +239,11 @@ def _window_union(period: Floats, window: Floats, total: float) -> Floats:
     def within(length: Floats, upto: int) -> Floats:
         """Cycles covered by the links below `upto` in the first `length` cycles."""
         at = upto - 1
-        whole, rest = np.divmod(length, period[at])
+        whole = np.floor(length / period[at])
+        rest = length - whole * period[at]
         beyond = window[at] - inside[at] + (within(rest, at) if at else 0.0)
-        return whole * covered[at] + np.where(rest <= window[at], rest, beyond)
+        found: Floats = whole * covered[at] + np.where(rest <= window[at], rest, beyond)
+        return found
 
     for at in range(1, len(period)):
         inside.append(within(window[at], at))

@@ -1,8 +1,9 @@
 """The mapping search: for each design, the best mapping of a layer over spatial mappings, loop orders and fillings.
 
-Every order is allocated greedily, its energy and a lower bound of its latency worked out; only mappings whose bound
-could still be among the best get their exact latency, so nothing better is lost (`_ranked`). The best few are then
-improved loop by loop, because the greedy rule sees neither double buffering nor what on-loading costs.
+Every order has a bound that no mapping of it can beat, worked out for all orders at once (`bound`). Orders are
+allocated greedily in the order of their bounds, and mappings get their exact latency in the order of theirs, each until
+the bounds left are worse than what is kept: nothing better is lost. The best few are then improved loop by loop,
+because the greedy rule sees neither double buffering nor what on-loading costs.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from typing import Literal
 
 import numpy as np
 
-from workbench.problem.arch import OPERANDS, Arch
+from workbench.problem.arch import Arch
 from workbench.problem.layer import Layer
 from workbench.problem.metrics import Metrics, Outcome
-from workbench.simulators.loopnest.allocate import Filling, Rows, allocate, fitting, joined
+from workbench.simulators.loopnest.allocate import FILLINGS, Rows, allocate, fitting
+from workbench.simulators.loopnest.bound import optimistic
 from workbench.simulators.loopnest.case import Case
 from workbench.simulators.loopnest.cost import Latency, Moves
-from workbench.simulators.loopnest.orders import SLIDING, Floats, Ints, Loop, all_orders, temporal_loops
+from workbench.simulators.loopnest.orders import SLIDING, Bools, Floats, Ints, Loop, all_orders, temporal_loops
 from workbench.simulators.loopnest.outcomes import Winners, metrics_of, why_not
 from workbench.simulators.loopnest.shape import topology
 from workbench.simulators.loopnest.spatial import Spatial, candidates
@@ -31,9 +33,6 @@ from workbench.simulators.loopnest.spatial import Spatial, candidates
 logger = logging.getLogger(__name__)
 
 Criterion = Literal["latency", "energy", "edp"]
-
-FILLINGS = (Filling(), Filling(idle=False), Filling(share=0.5, idle=False))
-"""How full an order makes the memories: as far as they go, without what saves no traffic, and half of that."""
 
 PROMISING = 48
 """How many orders of a design, those of the lowest bounds, are tried under every filling."""
@@ -50,8 +49,9 @@ ROWS_PER_CHUNK = 60_000
 CASES_ON_ARRAYS = 64
 """How many cases a process works out on arrays before it loads the compiled kernel."""
 
-FIRST_WAVE = 48
-"""How many mappings of a design get an exact latency before the bound is used."""
+FIRST_ORDERS, FIRST_ROWS = 128, 96
+"""How many orders of a design, and mappings over all designs, are worked out before the bounds are used again: on
+arrays a call costs as much as some tens of rows."""
 
 
 @dataclass
@@ -133,45 +133,51 @@ def sliding_loops(layer: Layer) -> frozenset[str]:
 
 def _improve(case: Case, criterion: Criterion, best: list[_Best], compiled: bool) -> None:
     """Keep the best mapping of each design of a case where it beats what the design has."""
-    rows = best_rows_compiled(case, criterion) if compiled else best_rows(case, criterion)
-    firsts = rows.take(np.unique(rows.design, return_index=True)[1])
-    if not len(firsts):
-        return
-    moves = Moves(case, firsts)
-    winners = Winners(moves.energy_pj(), moves.link_energies(), Latency(*firsts.edges))
-    for i in range(len(firsts)):
-        kept = best[int(firsts.design[i])]
-        score = float(firsts.first[i]), float(firsts.second[i])
+    rows, winners = best_rows_compiled(case, criterion) if compiled else with_winners(case, best_rows(case, criterion))
+    for i in range(len(rows)):
+        kept = best[int(rows.design[i])]
+        score = float(rows.first[i]), float(rows.second[i])
         if score < kept.score:
-            kept.score, kept.metrics = score, metrics_of(case, firsts, winners, i)
+            kept.score, kept.metrics = score, metrics_of(case, rows, winners, i)
 
 
-def best_rows_compiled(case: Case, criterion: Criterion) -> Rows:
-    """`best_rows` by the compiled kernel (extra `fast`), equal to the bit; the edges are those of each best."""
+def with_winners(case: Case, rows: Rows) -> tuple[Rows, Winners]:
+    """The best row of each design, and what it costs."""
+    firsts = rows.take(np.unique(rows.design, return_index=True)[1])
+    moves = Moves(case, firsts)
+    return firsts, Winners(moves.energy_pj(), moves.link_energies(), Latency(*firsts.edges))
+
+
+def best_rows_compiled(case: Case, criterion: Criterion) -> tuple[Rows, Winners]:
+    """The first of `best_rows` of each design, and what it costs, by the compiled kernel: equal to the bit."""
     from workbench.simulators.loopnest import fast
 
-    found = fast.search(case, criterion, FILLINGS, PROMISING, REFINED, MOST_MOVES)
-    counts = [int(f.size[0]) for f in found]
-    return Rows(
-        np.repeat(np.arange(len(found)), counts),
-        np.concatenate([f.order[:n] for f, n in zip(found, counts, strict=True)]),
-        np.concatenate([f.cut[:n] for f, n in zip(found, counts, strict=True)]).T,
-        np.ones(sum(counts), dtype=bool),
-        np.concatenate([f.first[:n] for f, n in zip(found, counts, strict=True)]),
-        np.concatenate([f.second[:n] for f, n in zip(found, counts, strict=True)]),
-        np.repeat(np.array([f.edges for f in found]), counts, axis=0).T,
+    found = fast.search(case, criterion, PROMISING, REFINED, MOST_MOVES)
+    design = np.array([d for d, f in enumerate(found) if f.size[0]], dtype=np.int64)
+    found = [found[d] for d in design]
+    energy = np.array([f.energy for f in found]).reshape(len(found), 1 + len(case.shape.links)).T
+    edges = np.array([f.edges for f in found]).reshape(len(found), 3).T
+    rows = Rows(
+        design,
+        np.array([f.order[0] for f in found], dtype=np.int64),
+        np.array([f.cut[0] for f in found], dtype=np.int64).reshape(len(found), len(case.shape.places)).T,
+        np.ones(len(found), dtype=bool),
+        np.array([f.first[0] for f in found]),
+        np.array([f.second[0] for f in found]),
+        edges,
     )
+    return rows, Winners(energy[0], energy[1:], Latency(*edges))
 
 
 def best_rows(case: Case, criterion: Criterion) -> Rows:
     """Per design, the best mappings of different cost, best first."""
-    rows = _ranked(case, criterion, _starts(case, criterion), REFINED)
+    rows = _starts(case, criterion)
     fresh = rows
     for _ in range(MOST_MOVES):
         moved = _neighbours(case, fresh)
         if not len(moved):
             break
-        better = _ranked(case, criterion, moved, REFINED, rows)
+        better = _ranked(case, criterion, moved, rows)
         known = {row.tobytes() for row in _identities(rows)}
         fresh = better.take(np.array([row.tobytes() not in known for row in _identities(better)], dtype=bool))
         rows = better
@@ -179,16 +185,37 @@ def best_rows(case: Case, criterion: Criterion) -> Rows:
 
 
 def _starts(case: Case, criterion: Criterion) -> Rows:
-    """Every order under the first filling, and under the others those orders that promise most."""
-    rows = allocate(case, FILLINGS[0])
-    rows = rows.take(rows.fits)
-    if not len(rows):
-        return rows
-    _, bound = _bounds(case, criterion, rows)
-    best = rows.take(np.lexsort((rows.order, bound, rows.design)))
-    best = best.take(_place(best.design) < PROMISING)
-    others = [allocate(case, filling, best.design, best.order) for filling in FILLINGS[1:]]
-    return joined([rows, *(other.take(other.fits) for other in others)])
+    """The best mappings of all orders: those that promise most under every filling, the others under the first.
+
+    Orders come in the order of what no mapping of theirs can beat (`optimistic`), until that is worse than the
+    mappings already kept: an order that is left out has none that would be kept.
+    """
+    latency, energy = optimistic(case)
+    first, second = scores(latency, energy, criterion)
+    ranked = first.argsort(axis=1, kind="stable")
+    kept: Rows | None = None
+    low, high = 0, FIRST_ORDERS
+    while low < ranked.shape[1]:
+        wave = ranked[:, low:high]
+        bounds = np.take_along_axis(first, wave, 1), np.take_along_axis(second, wave, 1)
+        design, at = np.nonzero(_within(bounds, _limits(case, kept)[..., None]))
+        if not len(design):
+            break
+        fillings = np.where(low + at < PROMISING, len(FILLINGS), 1)
+        row = np.repeat(np.arange(len(at)), fillings)
+        filling = np.arange(len(row)) - np.repeat(np.cumsum(fillings) - fillings, fillings)
+        rows = allocate(case, design[row], wave[design, at][row], filling)
+        kept = _ranked(case, criterion, rows.take(rows.fits), kept)
+        low, high = high, ranked.shape[1]
+    assert kept is not None
+    return kept
+
+
+def _within(bound: tuple[Floats, Floats], worst: Floats) -> Bools:
+    """Whether a mapping of such a bound can be as good as one of the cost `worst` (2, ...)."""
+    first, second = bound
+    found: Bools = (first < worst[0]) | ((first == worst[0]) & (second <= worst[1]))
+    return found
 
 
 def _place(design: Ints) -> Ints:
@@ -196,72 +223,79 @@ def _place(design: Ints) -> Ints:
     return np.arange(len(design)) - np.searchsorted(design, design)
 
 
-def _bounds(case: Case, criterion: Criterion, rows: Rows) -> tuple[Floats, Floats]:
-    """(energy, lower bound of the ranking) of rows."""
-    moves = Moves(case, rows)
-    energy = moves.energy_pj()
-    bound, _ = scores(energy if criterion == "energy" else moves.least_latency(), energy, criterion)
-    return energy, bound
-
-
 def _identities(rows: Rows) -> Ints:
     """(k, 2 + p): what tells mappings apart."""
     return np.vstack([rows.design, rows.order, rows.cut]).T.copy()
 
 
-def _ranked(case: Case, criterion: Criterion, rows: Rows, most: int, known: Rows | None = None) -> Rows:
-    """Per design, its `most` best mappings of different cost, best first; of equal ones the first stays.
+def _ranked(case: Case, criterion: Criterion, rows: Rows, known: Rows | None = None) -> Rows:
+    """Per design, its REFINED best mappings of different cost, best first; of equal ones the first stays.
 
     `known` are such mappings found before. Rows get their exact cost in the order of their lower bound, until the
-    bounds left exceed the cost of the `most`-th best: what is left out is worse than all that are kept.
+    bounds left exceed the cost of the last that is kept: what is left out is worse than all that are kept.
     """
     if not len(rows):
         return known or rows
-    energy, bound = _bounds(case, criterion, rows)
-    order = np.lexsort((bound, rows.design))
-    rows, energy, bound = rows.take(order), energy[order], bound[order]
-    place = _place(rows.design)
+    moves = Moves(case, rows)
+    energy = moves.energy_pj()
+    first, second = scores(moves.least_latency(), energy, criterion)
+    order = np.lexsort((first, rows.design))
+    design, first, second = rows.design[order], first[order], second[order]
+    place = _place(design)
     kept = known
-    limit = _limits(case, kept, most)
-    low, high = 0, FIRST_WAVE
+    low, high = 0, max(REFINED, FIRST_ROWS // len(case.archs))
     while low < len(rows):
-        wave = np.flatnonzero((place >= low) & (place < high) & (bound <= limit[rows.design]))
+        worst = _limits(case, kept)[:, design]
+        wave = order[(place >= low) & (place < high) & _within((first, second), worst)]
         if not len(wave):
             break
-        exact = _exact(case, criterion, rows.take(wave), energy[wave])
-        kept = _distinct_best([exact] if kept is None else [kept, exact], most)
-        limit = _limits(case, kept, most)
+        exact = _exact(moves.take(wave), criterion, energy[wave])
+        kept = _distinct_best([exact] if kept is None else [kept, exact])
         low, high = high, high * 3
     return kept or rows.take(np.zeros(0, dtype=np.int64))
 
 
-def _limits(case: Case, kept: Rows | None, most: int) -> Floats:
-    """(d,): the cost of a design's `most`-th best mapping, infinite where fewer are known."""
-    limit = np.full(len(case.archs), np.inf)
+def _limits(case: Case, kept: Rows | None) -> Floats:
+    """(2, d): the cost of a design's last mapping that is kept, infinite where more would be."""
+    limit = np.full((2, len(case.archs)), np.inf)
     if kept is not None:
-        counts = np.bincount(kept.design, minlength=len(limit))
-        full = np.flatnonzero(counts >= most)
-        limit[full] = kept.first[(np.cumsum(counts) - 1)[full]]
+        counts = np.bincount(kept.design, minlength=limit.shape[1])
+        full = np.flatnonzero(counts >= REFINED)
+        last = (np.cumsum(counts) - 1)[full]
+        limit[:, full] = kept.first[last], kept.second[last]
     return limit
 
 
-def _exact(case: Case, criterion: Criterion, rows: Rows, energy: Floats) -> Rows:
-    """The rows with their exact ranking."""
-    found = Moves(case, rows).latency()
-    latency = case.total + found.stall + found.onload + found.offload + case.drain[rows.design]
+def _exact(moves: Moves, criterion: Criterion, energy: Floats) -> Rows:
+    """The rows with their exact ranking; those that come to the same thing are worked out once."""
+    case, rows = moves.case, moves.rows
+    one, which = _alike(moves.signature())
+    found = moves.take(one).latency()
+    edges = np.stack([found.stall, found.onload, found.offload])[:, which]
+    latency = case.total + edges[0] + edges[1] + edges[2] + case.drain[rows.design]
     first, second = scores(latency, energy, criterion)
-    edges = np.stack([found.stall, found.onload, found.offload])
     return Rows(rows.design, rows.order, rows.cut, rows.fits, first, second, edges)
 
 
-def _distinct_best(parts: list[Rows], most: int) -> Rows:
-    """Per design its `most` best rows of different cost, best first; equal ones in the order of loops and cuts."""
+def _alike(signature: Ints) -> tuple[Ints, Ints]:
+    """(c, k) -> the first of each different column, and per column (k,) which of these it equals."""
+    whole = np.ascontiguousarray(signature.T).tobytes()
+    width = len(whole) // signature.shape[1]
+    known: dict[bytes, int] = {}
+    which = [known.setdefault(whole[i : i + width], len(known)) for i in range(0, len(whole), width)]
+    one = np.zeros(len(known), dtype=np.int64)
+    one[which[::-1]] = np.arange(signature.shape[1])[::-1]
+    return one, np.array(which)
+
+
+def _distinct_best(parts: list[Rows]) -> Rows:
+    """Per design its REFINED best rows of different cost, best first; equal ones in the order of loops and cuts."""
     rows = Rows(*(np.concatenate([getattr(p, f.name) for p in parts], axis=-1) for f in fields(Rows)))
     rows = rows.take(np.lexsort((*rows.cut[::-1], rows.order, rows.second, rows.first, rows.design)))
     new = np.ones(len(rows), dtype=bool)
     new[1:] = (np.diff(rows.design) != 0) | (np.diff(rows.first) != 0) | (np.diff(rows.second) != 0)
     rows = rows.take(new)
-    return rows.take(_place(rows.design) < most)
+    return rows.take(_place(rows.design) < REFINED)
 
 
 def scores(latency: Floats, energy: Floats, criterion: Criterion) -> tuple[Floats, Floats]:
@@ -275,20 +309,21 @@ def scores(latency: Floats, energy: Floats, criterion: Criterion) -> tuple[Float
 
 def _neighbours(case: Case, rows: Rows) -> Rows:
     """Mappings with one operand keeping one loop more or less at one level; levels in the way move along."""
-    found: list[Rows] = []
-    shape = case.shape
-    for operand in OPERANDS:
-        places = shape.of(operand)[:-1]
-        for p in places:
-            for step in (-1, 1):
-                moved = np.clip(rows.cut[p] + step, 0, case.orders.n)
-                cut = rows.cut.copy()
-                for other in places:
-                    if other != p:
-                        cut[other] = np.minimum(cut[other], moved) if other < p else np.maximum(cut[other], moved)
-                cut[p] = moved
-                found.append(Rows(rows.design, rows.order, cut, rows.fits))
-    if not found:
+    shape, k = case.shape, len(rows)
+    moved = np.flatnonzero(~shape.place_last)  # (v,)
+    if not k or not len(moved):
         return rows.take(np.zeros(0, dtype=np.int64))
-    everything = joined(found)
+    places = np.arange(len(shape.places))
+    mine = (shape.place_operand == shape.place_operand[moved, None]) & ~shape.place_last  # (v, p)
+    to = np.stack([rows.cut[moved] - 1, rows.cut[moved] + 1], axis=1)  # (v, 2, k)
+    to = np.minimum(np.maximum(to, 0), case.orders.n)[:, :, None]
+    cut = np.broadcast_to(rows.cut, (len(moved), 2, *rows.cut.shape))  # (v, 2, p, k)
+    cut = np.where((mine & (places <= moved[:, None]))[:, None, :, None], np.minimum(cut, to), cut)
+    cut = np.where((mine & (places >= moved[:, None]))[:, None, :, None], np.maximum(cut, to), cut)
+    everything = Rows(
+        np.tile(rows.design, 2 * len(moved)),
+        np.tile(rows.order, 2 * len(moved)),
+        np.moveaxis(cut, 2, 0).reshape(len(places), -1),
+        np.ones(2 * len(moved) * k, dtype=bool),
+    )
     return everything.take(fitting(case, everything))

@@ -90,9 +90,12 @@ class Orders:
     loops: tuple[Loop, ...]  # the different factors
     order: Ints  # (r, n): which of them stands at each position
     subset: Ints  # (r, n + 1): the subset of loops below a position
+    grid: Ints  # (f,): how many counts, 0 included, each factor can have in a subset; the first runs fastest
+    path: Ints  # (r, n): subset below x f + factor: the steps an order takes from the empty subset to the full one
     extent: Floats  # (s, 8): what a subset covers of each loop dimension (`LOOP_DIMS`)
     steps: Floats  # (s,): iterations of a subset
     adds_later: Bools  # (s,): whether loops outside a subset still add to the same outputs
+    reuses: Bools  # (3, s): whether the array keeps its element of an operand over a subset; never that of the output
     stays: Ints  # (3, r, n + 1): the first position >= p whose loop is not irrelevant: loops between reuse what is held
     relevant_from: Ints  # (3, r, n + 1): where the unbroken run of relevant loops that ends just below p begins
     reuse_from: Ints  # (3, r, n + 1): the same for irrelevant loops
@@ -112,7 +115,8 @@ def tabulate(loops: Sequence[Loop], order: Ints, sliding: frozenset[str]) -> Ord
     loops = tuple(loops)
     r, n = order.shape
     counts = [int((order[:1] == kind).sum()) for kind in range(len(loops))]
-    strides = np.cumprod([1, *(count + 1 for count in counts)])
+    grid = np.array([count + 1 for count in counts], dtype=np.int64)
+    strides = np.cumprod([1, *grid])
     subset = np.zeros((r, n + 1), dtype=np.int64)
     if n:
         np.cumsum(strides[order], axis=1, out=subset[:, 1:])
@@ -122,17 +126,24 @@ def tabulate(loops: Sequence[Loop], order: Ints, sliding: frozenset[str]) -> Ord
         extent[:, LOOP_DIMS.index(dim)] *= float(factor) ** (numbers // strides[kind] % (counts[kind] + 1))
     adds = np.prod(extent[:, [LOOP_DIMS.index(d) for d in sorted(IRRELEVANT["O"])]], axis=1)
     relevant, reuse = [], []
-    for operand in OPERANDS:
+    reuses = np.zeros((len(OPERANDS), len(numbers)), dtype=bool)
+    for number, operand in enumerate(OPERANDS):
         index = RELEVANT[operand] | (SLIDING - sliding if operand == "I" else frozenset())
         relevant.append(_flags(loops, order, index))
         reuse.append(_flags(loops, order, IRRELEVANT[operand]))
+        if operand != "O":
+            others = [i for i, dim in enumerate(LOOP_DIMS) if dim not in IRRELEVANT[operand]]
+            reuses[number] = (extent[:, others] == 1).all(axis=1)
     return Orders(
         loops=loops,
         order=order,
         subset=subset,
+        grid=grid,
+        path=subset[:, :-1] * len(loops) + order,
         extent=extent,
         steps=np.prod(extent, axis=1),
         adds_later=adds < adds[-1],
+        reuses=reuses,
         stays=_stays(np.stack(reuse)),
         relevant_from=_run_starts(np.stack(relevant)),
         reuse_from=_run_starts(np.stack(reuse)),

@@ -60,6 +60,9 @@ class Shape:
     by_port: Ints  # (l,): the links, port after port
     port_start: Ints  # (q + 1,): where a port's links begin in `by_port`
     pairs: dict[str, list[tuple[int, int]]]  # operand -> the two ends of each step between levels (lower, upper)
+    port_spot: Ints  # (c, q): `link_spot` of these links, 0 where there are fewer
+    port_inner: Ints  # (c, q): `link_inner` of these links, 0 where there are fewer
+    link_slot: Ints  # (l,): where a link stands in `port_links`, both axes as one
     inputs_share: Bools  # (q,): whether a port serves both inputs
     spots: int
     array_spots: dict[str, int]  # operand -> the spot of the array
@@ -68,6 +71,7 @@ class Shape:
     place_spot: Ints  # (p,)
     place_memory: Ints  # (p,)
     place_last: Bools  # (p,)
+    place_first: Bools  # (p,) whether no level of the operand is below
     place_index: Bools  # (p, 8) whether a loop indexes the operand (`LOOP_DIMS`)
     memory_places: Ints  # (m, 3) `operands_of`, -1 where a memory holds fewer
     array_spot: Ints  # (3,) `array_spots` in the order of OPERANDS
@@ -76,6 +80,11 @@ class Shape:
     pair_start: Ints  # (4,) where an operand's pairs begin
     spot_operand: Ints  # (g,)
     link_spot: Ints  # (l,)
+    link_place: Ints  # (l,)
+    link_port: Ints  # (l,)
+    link_memory: Ints  # (l,)
+    link_low: Bools  # (l,)
+    link_reads: Bools  # (l,)
     link_operand: Ints  # (l,) number in OPERANDS
     link_partial: Bools  # (l,)
     link_inner: Ints  # (l,) the spot of the innermost level of a link's operand
@@ -146,12 +155,17 @@ def _shape(_: tuple[object, ...], key: _Key) -> Shape:
     spot_operand = np.zeros(spot, dtype=np.int64)
     for number, operand in enumerate(OPERANDS):
         spot_operand[array_spots[operand] :] = number
+    link_spot = np.array([link.spot for link in links])
+    link_inner = np.array([array_spots[places[link.place].operand] + 1 for link in links])
     return Shape(
         systolic=arch.systolic,
         operands_of=operands_of,
         places=tuple(places),
         links=links,
         port_links=port_links,
+        port_spot=np.append(link_spot, 0)[port_links],
+        port_inner=np.append(link_inner, 0)[port_links],
+        link_slot=port_links.ravel().argsort(kind="stable")[: len(links)],
         by_port=np.array([i for found in links_of for i in found]),
         port_start=np.cumsum([0, *map(len, links_of)]),
         pairs=pairs,
@@ -162,6 +176,7 @@ def _shape(_: tuple[object, ...], key: _Key) -> Shape:
         place_spot=np.array([place.spot for place in places]),
         place_memory=np.array([place.memory for place in places]),
         place_last=np.array([place.last for place in places]),
+        place_first=np.array([place.level == 0 for place in places]),
         place_index=np.array([[dim in RELEVANT[place.operand] for dim in LOOP_DIMS] for place in places]),
         memory_places=np.array([[*found, *[-1] * (3 - len(found))] for found in operands_of]),
         array_spot=np.array([array_spots[operand] for operand in OPERANDS]),
@@ -171,10 +186,15 @@ def _shape(_: tuple[object, ...], key: _Key) -> Shape:
         ),
         pair_start=np.cumsum([0, *map(len, pairs.values())]),
         spot_operand=spot_operand,
-        link_spot=np.array([link.spot for link in links]),
+        link_spot=link_spot,
+        link_place=np.array([link.place for link in links]),
+        link_port=np.array([link.port for link in links]),
+        link_memory=np.array([places[link.place].memory for link in links]),
+        link_low=np.array([link.low for link in links]),
+        link_reads=np.array([link.reads for link in links]),
         link_operand=np.array([OPERANDS.index(places[link.place].operand) for link in links]),
         link_partial=np.array([link.partial_only for link in links]),
-        link_inner=np.array([array_spots[places[link.place].operand] + 1 for link in links]),
+        link_inner=link_inner,
     )
 
 

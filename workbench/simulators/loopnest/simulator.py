@@ -13,7 +13,7 @@ from workbench.problem.space import Design
 from workbench.problem.task import Task
 from workbench.simulators.loopnest.engine import evaluate_layer
 
-VERSION = 2
+VERSION = 3
 """Raised with every change that can change a result, so that stored evaluations are not mistaken for new ones."""
 
 
