@@ -52,7 +52,9 @@ def single(found: ZigZag, arch: Arch, layer: Layer = LAYER) -> Any:
 
 @given(archs(), layers())
 def test_its_input_says_what_the_architecture_says(arch: Arch, layer: Layer):
-    content = inputs.accelerator(arch)
+    content = inputs.accelerator(arch, layer)
+    scale = layer.weight_bits * layer.input_bits / 64
+    assert content["operational_array"]["unit_energy"] == arch.mac_energy_pj * scale
     assert list(content["memories"]) == [memory.name for memory in arch.memories]
     for memory, found in zip(arch.memories, content["memories"].values(), strict=True):
         moves = Counter(move for port in found["ports"] for move in port["allocation"])

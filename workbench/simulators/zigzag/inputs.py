@@ -63,14 +63,17 @@ def check(arch: Arch) -> None:
             raise UserError(f"{arch.name}: {name} must be a number from 0 up, got {cost}.")
 
 
-def accelerator(arch: Arch) -> dict[str, Any]:
-    """An accelerator file. The order of its memories is the hierarchy."""
+def accelerator(arch: Arch, layer: Layer) -> dict[str, Any]:
+    """An accelerator file. The order of its memories is the hierarchy.
+
+    A MAC of other than 8 x 8 bits costs in proportion, as everywhere in the workbench; ZigZag takes one cost for all.
+    """
     dims = array_dims(arch)
     return {
         "name": "accelerator",
         "memories": {memory.name: _memory(memory, dims) for memory in arch.memories},
         "operational_array": {
-            "unit_energy": float(arch.mac_energy_pj),
+            "unit_energy": arch.mac_energy_pj * (layer.weight_bits * layer.input_bits / 64),
             "unit_area": 0.0,
             "dimensions": list(dims.values()),
             "sizes": [size for _, size in arch.array],

@@ -137,7 +137,7 @@ class ZigZag:
 
     def _request(self, arch: Arch, layer: Layer, criterion: Criterion) -> dict[str, Any]:
         return {
-            "accelerator": inputs.accelerator(arch),
+            "accelerator": inputs.accelerator(arch, layer),
             "mapping": inputs.mapping(arch, layer),
             "workload": inputs.workload(layer),
             "criterion": criterion,
