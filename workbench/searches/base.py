@@ -32,10 +32,33 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
+class Source:
+    """What the lab knows of a task from one earlier run: its designs and what they came to, in the order of the run."""
+
+    name: str
+    task: Task
+    points: tuple[Evaluated, ...]
+
+
+@dataclass(frozen=True)
+class SourceModel:
+    """A network that was trained on a task of the lab: the content of its safetensors file, as `models` reads it."""
+
+    name: str
+    task: Task
+    content: bytes
+
+
+@dataclass(frozen=True)
 class Problem:
-    """All a search is given: the task now; what the lab knows of other tasks is to be a field here, too."""
+    """All a search is given: the task, and what the lab knows of others; neither changes while it runs.
+
+    A search that transfers says so (`Search.transfers`); others leave `sources` and `models` alone.
+    """
 
     task: Task
+    sources: tuple[Source, ...] = ()
+    models: tuple[SourceModel, ...] = ()
 
     @property
     def space(self) -> Space:
@@ -58,6 +81,8 @@ class Search(ABC):
     summary: ClassVar[str]
     Settings: ClassVar[type[SearchSettings]]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    transfers: ClassVar[bool] = False
+    """Whether it learns from `Problem.sources` and `Problem.models`."""
 
     def __init__(self, problem: Problem, settings: SearchSettings, seed: int) -> None:
         self.problem = problem

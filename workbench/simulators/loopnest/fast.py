@@ -1101,7 +1101,8 @@ def _search(nest, design, row, found, criterion, shares, idles, promising, most_
 
 def is_cached() -> bool:
     """Whether an earlier process has left the compiled kernel, of this very source, on disk."""
-    return bool(_search._cache._cache_file._load_index())
+    kernel: Any = _search
+    return bool(kernel._cache._cache_file._load_index())
 
 
 def nest_of(case: Case) -> Nest:
