@@ -171,20 +171,21 @@ def best_rows_compiled(case: Case, criterion: Criterion) -> tuple[Rows, Winners]
 
 def best_rows(case: Case, criterion: Criterion) -> Rows:
     """Per design, the best mappings of different cost, best first."""
-    rows = _starts(case, criterion)
+    costed = _Costed()
+    rows = _starts(case, criterion, costed)
     fresh = rows
     for _ in range(MOST_MOVES):
         moved = _neighbours(case, fresh)
         if not len(moved):
             break
-        better = _ranked(case, criterion, moved, rows)
+        better = _ranked(case, criterion, moved, costed, rows)
         known = {row.tobytes() for row in _identities(rows)}
         fresh = better.take(np.array([row.tobytes() not in known for row in _identities(better)], dtype=bool))
         rows = better
     return rows
 
 
-def _starts(case: Case, criterion: Criterion) -> Rows:
+def _starts(case: Case, criterion: Criterion, costed: _Costed) -> Rows:
     """The best mappings of all orders: those that promise most under every filling, the others under the first.
 
     Orders come in the order of what no mapping of theirs can beat (`optimistic`), until that is worse than the
@@ -205,7 +206,7 @@ def _starts(case: Case, criterion: Criterion) -> Rows:
         row = np.repeat(np.arange(len(at)), fillings)
         filling = np.arange(len(row)) - np.repeat(np.cumsum(fillings) - fillings, fillings)
         rows = allocate(case, design[row], wave[design, at][row], filling)
-        kept = _ranked(case, criterion, rows.take(rows.fits), kept)
+        kept = _ranked(case, criterion, rows.take(rows.fits), costed, kept)
         low, high = high, ranked.shape[1]
     assert kept is not None
     return kept
@@ -228,7 +229,7 @@ def _identities(rows: Rows) -> Ints:
     return np.vstack([rows.design, rows.order, rows.cut]).T.copy()
 
 
-def _ranked(case: Case, criterion: Criterion, rows: Rows, known: Rows | None = None) -> Rows:
+def _ranked(case: Case, criterion: Criterion, rows: Rows, costed: _Costed, known: Rows | None = None) -> Rows:
     """Per design, its REFINED best mappings of different cost, best first; of equal ones the first stays.
 
     `known` are such mappings found before. Rows get their exact cost in the order of their lower bound, until the
@@ -249,7 +250,7 @@ def _ranked(case: Case, criterion: Criterion, rows: Rows, known: Rows | None = N
         wave = order[(place >= low) & (place < high) & _within((first, second), worst)]
         if not len(wave):
             break
-        exact = _exact(moves.take(wave), criterion, energy[wave])
+        exact = _exact(moves.take(wave), criterion, energy[wave], costed)
         kept = _distinct_best([exact] if kept is None else [kept, exact])
         low, high = high, high * 3
     return kept or rows.take(np.zeros(0, dtype=np.int64))
@@ -266,26 +267,36 @@ def _limits(case: Case, kept: Rows | None) -> Floats:
     return limit
 
 
-def _exact(moves: Moves, criterion: Criterion, energy: Floats) -> Rows:
-    """The rows with their exact ranking; those that come to the same thing are worked out once."""
+class _Costed:
+    """What rows came to, by all that their latency depends on: many orders come to the same thing."""
+
+    def __init__(self) -> None:
+        self._place: dict[bytes, int] = {}
+        self._edges: Floats = np.zeros((3, 0))
+
+    def edges(self, moves: Moves) -> Floats:
+        """(3, k): stall, on-loading and off-loading of each row."""
+        signature = moves.signature()
+        content, width = np.ascontiguousarray(signature.T).tobytes(), signature.itemsize * len(signature)
+        places, known = self._place, len(self._place)
+        which = np.array(
+            [places.setdefault(content[at : at + width], len(places)) for at in range(0, len(content), width)]
+        )
+        new, first = np.unique(which, return_index=True)
+        first = first[new >= known]
+        if len(first):
+            found = moves.take(first).latency()
+            self._edges = np.hstack([self._edges, [found.stall, found.onload, found.offload]])
+        return self._edges[:, which]
+
+
+def _exact(moves: Moves, criterion: Criterion, energy: Floats, costed: _Costed) -> Rows:
+    """The rows with their exact ranking."""
     case, rows = moves.case, moves.rows
-    one, which = _alike(moves.signature())
-    found = moves.take(one).latency()
-    edges = np.stack([found.stall, found.onload, found.offload])[:, which]
+    edges = costed.edges(moves)
     latency = case.total + edges[0] + edges[1] + edges[2] + case.drain[rows.design]
     first, second = scores(latency, energy, criterion)
     return Rows(rows.design, rows.order, rows.cut, rows.fits, first, second, edges)
-
-
-def _alike(signature: Ints) -> tuple[Ints, Ints]:
-    """(c, k) -> the first of each different column, and per column (k,) which of these it equals."""
-    whole = np.ascontiguousarray(signature.T).tobytes()
-    width = len(whole) // signature.shape[1]
-    known: dict[bytes, int] = {}
-    which = [known.setdefault(whole[i : i + width], len(known)) for i in range(0, len(whole), width)]
-    one = np.zeros(len(known), dtype=np.int64)
-    one[which[::-1]] = np.arange(signature.shape[1])[::-1]
-    return one, np.array(which)
 
 
 def _distinct_best(parts: list[Rows]) -> Rows:
