@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -65,14 +66,19 @@ def metrics_of(case: Case, rows: Rows, winners: Winners, i: int) -> Metrics:
 
 def _levels(case: Case, rows: Rows, i: int, operand: str) -> tuple[LoopLevel, ...]:
     arch = case.archs[int(rows.design[i])]
-    order = [case.orders.loops[kind] for kind in case.orders.order[rows.order[i]]]
-    found: list[LoopLevel] = []
-    start = 0
-    for p in case.shape.of(operand):
-        end = int(rows.cut[p, i])
-        found.append(LoopLevel(arch.memories[case.shape.places[p].memory].name, tuple(order[start:end])))
-        start = end
-    return tuple(found)
+    order = tuple(case.orders.loops[kind] for kind in case.orders.order[rows.order[i]].tolist())
+    places = case.shape.of(operand)
+    memories = tuple(arch.memories[case.shape.places[p].memory].name for p in places)
+    return _split(order, memories, tuple(rows.cut[places, i].tolist()))
+
+
+@lru_cache(maxsize=65_536)
+def _split(order: tuple[Loop, ...], memories: tuple[str, ...], ends: tuple[int, ...]) -> tuple[LoopLevel, ...]:
+    """Loops by the level that keeps them. Many designs share a mapping, which is large: equal ones are one object."""
+    starts = (0, *ends[:-1])
+    return tuple(
+        LoopLevel(memory, order[start:end]) for memory, start, end in zip(memories, starts, ends, strict=True)
+    )
 
 
 def why_not(

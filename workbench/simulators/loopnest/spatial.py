@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from math import ceil, prod
 
@@ -40,12 +41,18 @@ class Spatial:
 def fill(arch: Arch, layer: Layer, rule: Iterable[tuple[str, Unrolling]]) -> Spatial:
     """Unroll a layer by a fill rule: each loop of an array dimension takes what layer, limit and array allow.
 
-    A loop that an earlier array dimension has unrolled offers what is left of it.
+    A loop that an earlier array dimension has unrolled offers what is left of it. Equal unrollings are one object.
     """
+    return _filled(tuple(arch.array_size.items()), layer, tuple(rule))
+
+
+@lru_cache(maxsize=4096)
+def _filled(array: tuple[tuple[str, int], ...], layer: Layer, rule: tuple[tuple[str, Unrolling], ...]) -> Spatial:
+    sizes = dict(array)
     left = {dim: layer.size(dim) for dim in LOOP_DIMS}
     chosen: list[tuple[str, list[tuple[str, int]]]] = []
     for array_dim, unrolling in rule:
-        room = arch.array_size[array_dim]
+        room = sizes[array_dim]
         taken: list[tuple[str, int]] = []
         for loop, limit in unrolling:
             units = min(left[loop], room, room if limit is None else limit)
