@@ -1,7 +1,7 @@
 """The lab database: one SQLite file, opened by a search that writes or by a terminal that watches.
 
-`Lab` is the door; the nouns behind it are `runs`, `steps` and `queries`. Every method is one transaction, and
-reads everything it returns before it ends. What cannot be done raises a `StoreError` of one clear line.
+`Lab` is the door; the nouns behind it are `runs`, `steps`, `knowledge` and `queries`. Every method is one transaction,
+and reads everything it returns before it ends. What cannot be done raises a `StoreError` of one clear line.
 """
 
 from __future__ import annotations
@@ -15,13 +15,25 @@ from typing import Final, Self
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from store import queries, runs, steps
+from store import knowledge, queries, runs, steps
 from store.connections import reader, transaction, writer
 from store.errors import ReadOnlyLabError
+from store.knowledge import NewModel
 from store.migrations import check_readable, make_ready
 from store.owner import this_process
 from store.place import check_place
-from store.rows import Checkpoint, Context, Evaluation, Point, Progress, Run, Status
+from store.rows import (
+    Checkpoint,
+    Context,
+    Evaluation,
+    ModelHead,
+    Point,
+    Progress,
+    Run,
+    RunHead,
+    RunSource,
+    Status,
+)
 from store.runs import NewRun
 
 BUSY_SECONDS: Final = 30.0
@@ -69,10 +81,12 @@ class Lab:
 
     # Runs
 
-    def create_run(self, new: NewRun) -> Run:
-        """A new run, queued."""
+    def create_run(self, new: NewRun, sources: Sequence[RunSource] = (), models: Sequence[bytes] = ()) -> Run:
+        """A new run, queued, with what it learns from: other runs, and source models by their keys."""
         with self._write() as connection:
-            return runs.create(connection, new)
+            run = runs.create(connection, new)
+            knowledge.set_sources(connection, run.id, sources, models)
+            return run
 
     def run(self, ref: int | str) -> Run:
         """By number, by uuid or the beginning of one (4 digits at least), or "last"."""
@@ -180,6 +194,38 @@ class Lab:
         """The latest, or None where no step has been stored."""
         with self._read() as connection:
             return queries.checkpoint(connection, run_id)
+
+    # What runs learn from
+
+    def run_sources(self, run_id: int) -> list[RunSource]:
+        """The runs that a run learns from, and how many of their points, in its order."""
+        with self._read() as connection:
+            return knowledge.run_sources(connection, run_id)
+
+    def run_models(self, run_id: int) -> list[bytes]:
+        """The keys of the source models that a run is given, in its order."""
+        with self._read() as connection:
+            return knowledge.run_models(connection, run_id)
+
+    def run_heads(self, simulator: str | None = None, uuids: Iterable[str] | None = None) -> list[RunHead]:
+        """All runs with points, the earliest first, without anything bulky: on a simulator, or of these uuids."""
+        with self._read() as connection:
+            return knowledge.run_heads(connection, simulator, uuids)
+
+    def keep_model(self, new: NewModel) -> ModelHead:
+        """Store a source model; one of the same content is there already and stays."""
+        with self._write() as connection:
+            return knowledge.keep_model(connection, new)
+
+    def model_heads(self, simulator: str | None = None) -> list[ModelHead]:
+        """All source models, the earliest first, without their content."""
+        with self._read() as connection:
+            return knowledge.model_heads(connection, simulator)
+
+    def model(self, key: bytes) -> tuple[ModelHead, bytes]:
+        """A source model with its content, which is checked against the key."""
+        with self._read() as connection:
+            return knowledge.model_content(connection, key)
 
     def data_version(self) -> int:
         """Changes whenever another connection has written: a cheap question for a terminal that watches."""

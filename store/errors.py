@@ -62,6 +62,10 @@ class UnknownRunError(RunError):
     """No run, or more than one, answers to this reference."""
 
 
+class UnknownModelError(StoreError):
+    """No source model answers to this key."""
+
+
 class BusyRunError(RunError):
     """Another live process owns the run."""
 

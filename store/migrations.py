@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +19,9 @@ from sqlalchemy import Connection
 from store.connections import connect, explained, migrator, transaction
 from store.errors import DamagedLabError, NewerLabError, NotALabError, OlderLabError
 from store.tables import create_tables
+from store.versions import STEPS, Step
 
 APPLICATION_ID: Final = int.from_bytes(b"DSEW", "big")
-
-Step = Callable[[Connection], None]
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Schema:
     steps: Mapping[int, Step] = field(default_factory=dict)  # steps[n] turns version n into n + 1
 
 
-SCHEMA: Final = Schema(version=1, create=create_tables)
+SCHEMA: Final = Schema(version=2, create=create_tables, steps=STEPS)
 
 
 @dataclass(frozen=True, slots=True)

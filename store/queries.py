@@ -47,7 +47,7 @@ _FRONT: Final = """
     WHERE f.run_id = ? ORDER BY f.seq
 """
 _HISTORY: Final = """
-    SELECT step, points, evaluations, hits, feasible, front_size, hypervolume, best, seconds
+    SELECT step, points, evaluations, hits, feasible, front_size, hypervolume, best, seconds, search_seconds
     FROM history WHERE run_id = ? AND step > ? ORDER BY step LIMIT ?
 """
 

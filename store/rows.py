@@ -65,6 +65,7 @@ class Progress(NamedTuple):
     hypervolume: float | None  # None before there is a reference
     best: str  # JSON
     seconds: float
+    search_seconds: float | None = None  # those of `seconds` that the search itself took; None in runs of schema 1
 
 
 class Checkpoint(NamedTuple):
@@ -72,6 +73,50 @@ class Checkpoint(NamedTuple):
 
     step: int
     state: bytes
+
+
+class RunSource(NamedTuple):
+    """A run that another one learns from, and how many of its first points it was given: it may have grown since."""
+
+    uuid: str
+    points: int
+
+
+class RunHead(NamedTuple):
+    """A run without anything bulky."""
+
+    id: int
+    uuid: str
+    arch: str
+    workload: str
+    search: str
+    simulator: str
+    fingerprint: str
+    points: int
+    feasible: int
+    task_key: bytes
+
+
+class ModelHead(NamedTuple):
+    """A source model without its content."""
+
+    id: int
+    key: bytes  # 16 bytes, a hash of the content
+    kind: str
+    arch: str
+    workload: str
+    simulator: str
+    fingerprint: str
+    points: int  # in the training set
+    training_key: bytes  # 16 bytes, a hash of the training set
+    created_ns: int  # since 1970
+    code_version: str
+    size: int  # of the content, bytes
+    axes: str  # JSON, in the order of the inputs
+    metrics: str  # JSON, in the order of the outputs
+    lineage: str  # JSON: uuid and number of points of each run that it learnt from
+    report: str  # JSON: settings, and how well it does
+    task: str  # JSON
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,9 @@ _POINT: Final = """
 """
 _POINT_DETAIL: Final = "INSERT INTO point_detail (run_id, seq, detail) VALUES (?, ?, ?)"
 _HISTORY: Final = """
-    INSERT INTO history (run_id, step, points, evaluations, hits, feasible, front_size, hypervolume, best, seconds)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO history (run_id, step, points, evaluations, hits, feasible, front_size, hypervolume, best, seconds,
+        search_seconds)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _CHECKPOINT: Final = """
     INSERT INTO checkpoint (run_id, step, state, digest) VALUES (?, ?, ?, ?)

@@ -204,6 +204,7 @@ class HistoryTable(Base, table=True):
     hypervolume: float | None = Field(sa_type=_Real)
     best: str = Field(sa_type=Text)
     seconds: float = Field(sa_type=_Real)
+    search_seconds: float | None = Field(sa_type=_Real)
 
 
 class FrontTable(Base, table=True):
@@ -222,6 +223,65 @@ class CheckpointTable(Base, table=True):
     step: int
     state: bytes = Field(sa_type=LargeBinary)
     digest: bytes = Field(sa_type=LargeBinary)
+
+
+class SourceModelTable(Base, table=True):
+    __tablename__ = "source_model"
+    __table_args__ = (
+        UniqueConstraint("key"),
+        CheckConstraint("points > 0", name="points_positive"),
+        _size("key", 16, 16),
+        _size("training_key", 16, 16),
+        {**STRICT, "sqlite_autoincrement": True},
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    key: bytes = Field(sa_type=LargeBinary)
+    kind: str = Field(sa_type=Text)
+    arch: str = Field(sa_type=Text)
+    workload: str = Field(sa_type=Text)
+    simulator: str = Field(sa_type=Text)
+    fingerprint: str = Field(sa_type=Text)
+    points: int
+    training_key: bytes = Field(sa_type=LargeBinary)
+    created_ns: int
+    code_version: str = Field(sa_type=Text)
+    size: int
+    axes: str = Field(sa_type=Text)
+    metrics: str = Field(sa_type=Text)
+    lineage: str = Field(sa_type=Text)
+    report: str = Field(sa_type=Text)
+    task: str = Field(sa_type=Text)
+    content: bytes = Field(sa_type=LargeBinary)  # last, so that a list need not read over it
+
+
+class RunSourceTable(Base, table=True):
+    """What a run learns from. By uuid and without a foreign key: it says so even where the source was removed."""
+
+    __tablename__ = "run_source"
+    __table_args__ = (
+        _of_run(),
+        UniqueConstraint("run_id", "source_uuid"),
+        CheckConstraint("points > 0", name="points_positive"),
+        CheckConstraint("length(source_uuid) = 32 AND source_uuid NOT GLOB '*[^0-9a-f]*'", name="source_uuid_hex"),
+        CLUSTERED,
+    )
+
+    run_id: int = Field(primary_key=True)
+    position: int = Field(primary_key=True)
+    source_uuid: str = Field(sa_type=Text)
+    points: int
+
+
+class RunModelTable(Base, table=True):
+    """The source models that a run is given, by the hash of their content; no foreign key, as above."""
+
+    __tablename__ = "run_model"
+    __table_args__ = (_of_run(), UniqueConstraint("run_id", "model_key"), _size("model_key", 16, 16), CLUSTERED)
+
+    run_id: int = Field(primary_key=True)
+    position: int = Field(primary_key=True)
+    model_key: bytes = Field(sa_type=LargeBinary)
 
 
 def create_tables(connection: Connection) -> None:

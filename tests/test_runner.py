@@ -51,7 +51,7 @@ def kept(lab: Lab, run_id: int) -> tuple[object, ...]:
     checkpoint = lab.checkpoint(run_id)
     row = lab.run(run_id)
     head = (row.status, row.steps, row.points, row.evaluations, row.hits, row.feasible, row.hypervolume, row.best)
-    steps = [progress._replace(seconds=0.0) for progress in lab.history(run_id)]
+    steps = [progress._replace(seconds=0.0, search_seconds=0.0) for progress in lab.history(run_id)]
     return checkpoint, lab.points(run_id), [p.seq for p in lab.front(run_id)], steps, head
 
 

@@ -79,6 +79,8 @@ class Step:
     best_quality: float | None
     """Of the design that comes nearest to the targets; None without targets or feasible designs."""
     seconds: float
+    search_seconds: float
+    """Those of `seconds` that the search itself took: to ask, to learn, and before its first step to get ready."""
     stopped: str | None
     """Why this was the last step, if it was."""
 
@@ -225,7 +227,9 @@ class _Work:
                 f"{self.simulator.fingerprint!r}: its results would not compare. Start a new run."
             )
         settings = search_settings(row.search, loads(row.search_settings))
+        begun = perf_counter()
         self.search: Search = SEARCHES[row.search](Problem(self.task), settings, row.seed)
+        self._getting_ready = perf_counter() - begun
         self.tally = _Tally(self.task, self.stop)
         self._hypervolumes: list[float] = []
         self._seconds = 0.0
@@ -250,13 +254,18 @@ class _Work:
 
     def step(self, epoch: int) -> Step:
         """Ask, evaluate, tell, store."""
-        begun = perf_counter()
         first_seq = self.tally.points
+        begun = perf_counter()
         designs = self.search.ask(min(self._row.batch, self.stop.budget - first_seq))
+        asked = perf_counter()
         batch = evaluate(self.simulator, self.task, designs, lookup(self._lab), self._workers)
+        evaluated = perf_counter()
         self.search.tell(batch.evaluated)
+        told = perf_counter()
         self.tally.add(batch.evaluated)
-        progress = self._progress(perf_counter() - begun)
+        search_seconds = self._getting_ready + (asked - begun) + (told - evaluated)
+        progress = self._progress(self._getting_ready + perf_counter() - begun, search_seconds)
+        self._getting_ready = 0.0
         self._hypervolumes.append(self.tally.hypervolume)
         self._seconds += progress.seconds
         self._store(epoch, batch, progress, first_seq)
@@ -272,10 +281,11 @@ class _Work:
             best=dict(self.tally.best),
             best_quality=self.tally.quality,
             seconds=progress.seconds,
+            search_seconds=search_seconds,
             stopped=self.over(),
         )
 
-    def _progress(self, seconds: float) -> Progress:
+    def _progress(self, seconds: float, search_seconds: float) -> Progress:
         tally = self.tally
         return Progress(
             step=len(self._hypervolumes) + 1,
@@ -287,6 +297,7 @@ class _Work:
             hypervolume=tally.hypervolume,
             best=canonical(tally.best),
             seconds=seconds,
+            search_seconds=search_seconds,
         )
 
     def _store(self, epoch: int, batch: Batch, progress: Progress, first_seq: int) -> None:

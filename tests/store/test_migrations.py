@@ -1,7 +1,8 @@
-"""The way from an old schema to the present one, on a made-up past."""
+"""The way from an old schema to the present one: on a made-up past, and on a lab of every schema that was."""
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -12,7 +13,10 @@ from sqlalchemy import Connection
 
 from store.database import Lab
 from store.errors import DamagedLabError, OlderLabError
-from store.migrations import APPLICATION_ID, SCHEMA, Schema, Step, check_readable, make_ready
+from store.migrations import APPLICATION_ID, SCHEMA, Schema, check_readable, make_ready
+from store.versions import Step
+
+LABS = Path(__file__).with_name("labs")
 
 
 @pytest.fixture
@@ -94,3 +98,53 @@ def test_an_old_lab_is_not_migrated_by_a_reader(old: Path) -> None:
     with pytest.raises(OlderLabError):
         Lab.open(old, readonly=True)
     assert content(old) == BEFORE
+
+
+def lab_of_schema(version: int, path: Path) -> None:
+    """As that version of the program left it."""
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.executescript((LABS / f"schema{version}.sql").read_text(encoding="utf-8"))
+
+
+def shape(path: Path) -> dict[str, object]:
+    """Tables, columns, constraints and indices, whatever the order of the words that made them."""
+    query = "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*' ORDER BY name"
+    with closing(sqlite3.connect(path)) as raw:
+        made = dict(raw.execute(query))
+        return {
+            name: [
+                sorted(re.findall(r"\w+|[<>=]+", sql)),
+                raw.execute("SELECT * FROM pragma_table_xinfo(?)", (name,)).fetchall(),
+                raw.execute("SELECT * FROM pragma_foreign_key_list(?)", (name,)).fetchall(),
+                sorted(row[2:] for row in raw.execute("SELECT * FROM pragma_index_list(?)", (name,))),
+                raw.execute("SELECT wr, strict FROM pragma_table_list(?)", (name,)).fetchall(),
+            ]
+            for name, sql in made.items()
+        }
+
+
+def rows(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Everything of a lab, by table and in the columns that schema 1 has."""
+    with closing(sqlite3.connect(path)) as raw:
+        tables = ("run", "point", "point_detail", "history", "front", "checkpoint", "context", "evaluation")
+        found = {name: raw.execute(f"SELECT * FROM {name}").fetchall() for name in tables}  # noqa: S608
+    return found | {"history": [row[:10] for row in found["history"]]}
+
+
+@pytest.mark.parametrize("version", range(1, SCHEMA.version))
+def test_a_lab_of_every_schema_that_was_keeps_all_its_rows_and_becomes_like_a_new_one(tmp_path: Path, version) -> None:
+    path, fresh = tmp_path / "lab.db", tmp_path / "fresh.db"
+    lab_of_schema(version, path)
+    before = rows(path)
+    Lab.open(fresh).close()
+    with Lab.open(path) as lab:
+        assert [(run.id, run.status, run.points) for run in lab.runs()] == [(2, "done", 4), (1, "paused", 8)]
+        assert [progress.points for progress in lab.history(1)] == [4, 8]
+        assert lab.checkpoint(1) is not None
+        assert lab.run_sources(1) == []
+    assert shape(path) == shape(fresh)
+    assert rows(path) == rows(path.with_name(f"lab.db.schema{version}.bak")) == before
+
+
+def test_the_next_schema_brings_a_lab_of_this_one_to_the_tests() -> None:
+    assert sorted(path.name for path in LABS.iterdir()) == [f"schema{n}.sql" for n in range(1, SCHEMA.version)]

@@ -68,7 +68,7 @@ def test_what_a_step_stores_is_read_back_unchanged(claimed: Claimed) -> None:
     assert lab.points(1, with_detail=False) == [point._replace(detail=None) for point in points]
     assert lab.front(1) == [points[0], points[2]]
     assert lab.checkpoint(1) == (1, b"state 1")
-    assert lab.history(1) == [(1, 3, 0, 0, 0, 0, None, "{}", 0.5)]
+    assert lab.history(1) == [Progress(1, 3, 0, 0, 0, 0, None, "{}", 0.5)]
     assert lab.contexts() == [CONTEXT]
     found = lab.lookup(CONTEXT.key, [row.key for row in evaluations] + [b"unknown"])
     assert found == {row.key: row for row in evaluations}
@@ -240,7 +240,7 @@ def test_a_value_of_the_wrong_type_is_refused_by_the_tables_themselves(claimed: 
             "UPDATE run SET seed = 'one'",
             "UPDATE run SET status = 'sleeping'",
             "UPDATE run SET pid = NULL",
-            "INSERT INTO history VALUES (1, 1, 1, 1, 1, 1, 1, 'much', '{}', 1.0)",
+            "INSERT INTO history VALUES (1, 1, 1, 1, 1, 1, 1, 'much', '{}', 1.0, 0.5)",
         ):
             with pytest.raises(sqlite3.IntegrityError):
                 raw.execute(statement)

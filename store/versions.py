@@ -1,0 +1,74 @@
+"""The way from each schema to the next, in statements that never change: what `tables` says is the present one only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from sqlalchemy import Connection
+
+Step = Callable[[Connection], None]
+
+_TO_2: Final = (
+    "ALTER TABLE history ADD COLUMN search_seconds REAL",
+    """
+    CREATE TABLE source_model (
+        id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+        "key" BLOB NOT NULL,
+        kind TEXT NOT NULL,
+        arch TEXT NOT NULL,
+        workload TEXT NOT NULL,
+        simulator TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        points INTEGER NOT NULL,
+        training_key BLOB NOT NULL,
+        created_ns INTEGER NOT NULL,
+        code_version TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        axes TEXT NOT NULL,
+        metrics TEXT NOT NULL,
+        lineage TEXT NOT NULL,
+        report TEXT NOT NULL,
+        task TEXT NOT NULL,
+        content BLOB NOT NULL,
+        UNIQUE ("key"),
+        CONSTRAINT points_positive CHECK (points > 0),
+        CONSTRAINT key_size CHECK (length(key) BETWEEN 16 AND 16),
+        CONSTRAINT training_key_size CHECK (length(training_key) BETWEEN 16 AND 16)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE run_source (
+        run_id INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        source_uuid TEXT NOT NULL,
+        points INTEGER NOT NULL,
+        PRIMARY KEY (run_id, position),
+        FOREIGN KEY(run_id) REFERENCES run (id) ON DELETE CASCADE,
+        UNIQUE (run_id, source_uuid),
+        CONSTRAINT points_positive CHECK (points > 0),
+        CONSTRAINT source_uuid_hex CHECK (length(source_uuid) = 32 AND source_uuid NOT GLOB '*[^0-9a-f]*')
+    ) WITHOUT ROWID, STRICT
+    """,
+    """
+    CREATE TABLE run_model (
+        run_id INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        model_key BLOB NOT NULL,
+        PRIMARY KEY (run_id, position),
+        FOREIGN KEY(run_id) REFERENCES run (id) ON DELETE CASCADE,
+        UNIQUE (run_id, model_key),
+        CONSTRAINT model_key_size CHECK (length(model_key) BETWEEN 16 AND 16)
+    ) WITHOUT ROWID, STRICT
+    """,
+)
+
+
+def _to_2(connection: Connection) -> None:
+    """Runs write down what they learn from, source models have a place, and a step tells the search's own time."""
+    for statement in _TO_2:
+        connection.exec_driver_sql(statement)
+
+
+STEPS: Final[Mapping[int, Step]] = {1: _to_2}
+"""STEPS[n] turns schema n into n + 1."""
