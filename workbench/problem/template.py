@@ -207,13 +207,13 @@ class Template:
             array=tuple(file.array.dims.items()),
             mac_energy_pj=file.array.mac_energy_pj if technology == "own" else MAC_PJ,
             memories=tuple(memories),
-            spatial_mapping=self._rule(next(iter(file.spatial_mappings))),
+            spatial_mapping=self.rule(next(iter(file.spatial_mappings))),
             clock_mhz=file.clock_mhz,
             systolic=file.array.systolic,
             mac_area_um2=MAC_AREA_UM2,
         )
 
-    def _rule(self, name: str) -> tuple[tuple[str, Unrolling], ...] | Literal["auto"]:
+    def rule(self, name: str) -> tuple[tuple[str, Unrolling], ...] | Literal["auto"]:
         rule = self.file.spatial_mappings[name]
         if isinstance(rule, str):
             return "auto"
@@ -232,18 +232,18 @@ class Template:
             for path in _paths(self.file.axes[name].sets):
                 head, *rest = path.split(".")
                 if head == "spatial_mapping":
-                    rule = self._rule(str(value))
+                    rule = self.rule(str(value))
                 elif head == "array":
                     array[rest[0]] = int(value)
                 else:
                     changed.setdefault(rest[0], {})[rest[1]] = int(value)
         memories = tuple(
-            _changed(base, changed[base.name], technology) if base.name in changed else base for base in arch.memories
+            resized(base, changed[base.name], technology) if base.name in changed else base for base in arch.memories
         )
         return replace(arch, array=tuple(array.items()), memories=memories, spatial_mapping=rule)
 
 
-def _changed(base: Memory, fields: dict[str, int], technology: Scale) -> Memory:
+def resized(base: Memory, fields: dict[str, int], technology: Scale) -> Memory:
     """A memory with another size or width, and what it then costs."""
     memory = base
     if "size_bits" in fields:
