@@ -4,34 +4,14 @@ from __future__ import annotations
 
 from statistics import median
 
-import numpy as np
 import pytest
 
-from tests.toy import LARGE, ToySettings, ToySimulator, toy_task
-from workbench.pareto import hypervolume
+from tests.searches.running import SEEDS, best, front_volume, run
+from tests.toy import LARGE, toy_task
 from workbench.problem.metrics import Infeasible, Metrics, quality
-from workbench.problem.task import Task
 from workbench.searches import SEARCHES, search_settings
-from workbench.searches.base import Evaluated, Problem, Search
+from workbench.searches.base import Evaluated, Problem
 from workbench.searches.cost import infeasible_cost, relative_cost
-
-SEEDS = range(10)
-
-
-def run(name: str, task: Task, budget: int, seed: int, limit: int = 1, **settings: float | str) -> list[Evaluated]:
-    simulator = ToySimulator(ToySettings())
-    search: Search = SEARCHES[name](Problem(task), search_settings(name, settings), seed)
-    told: list[Evaluated] = []
-    while len(told) < budget:
-        designs = search.ask(min(limit, budget - len(told)))
-        batch = [Evaluated(d, o) for d, o in zip(designs, simulator.evaluate(task, designs), strict=True)]
-        search.tell(batch)
-        told += batch
-    return told
-
-
-def best(task: Task, told: list[Evaluated]) -> float:
-    return min(relative_cost(task, e.outcome, (1.0,)) for e in told)
 
 
 @pytest.mark.parametrize("limit", [1, 4])
@@ -60,13 +40,6 @@ def test_a_front_covers_more_than_by_chance():
         return median(front_volume(task, run(name, task, 100, seed)) for seed in SEEDS)
 
     assert covered("anneal") > covered("uniform") + 0.03
-
-
-def front_volume(task: Task, told: list[Evaluated]) -> float:
-    """On log scales, of the box from (1e3 cycles, 1e6 pJ) to (1.5e6 cycles, 5e7 pJ)."""
-    lower, upper = np.log([1e3, 1e6]), np.log([1.5e6, 5e7])
-    values = np.log([task.values(e.outcome) for e in told if isinstance(e.outcome, Metrics)])
-    return hypervolume((values - lower) / (upper - lower), [1.0, 1.0])
 
 
 def test_an_infeasible_design_costs_more_than_any_other_and_less_the_nearer_it_is():

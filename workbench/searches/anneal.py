@@ -25,10 +25,8 @@ from pydantic import Field
 from workbench.problem.metrics import Outcome
 from workbench.problem.space import Design
 from workbench.searches.base import Evaluated, Problem, Search, SearchSettings
-from workbench.searches.cost import edp_cost, is_front, relative_cost
-
-REACH = 8
-"""A move on an ordered axis goes at most this part of its length, and at least one choice."""
+from workbench.searches.cost import edp_cost, goal_weights, relative_cost
+from workbench.searches.moves import mutate, take_near
 
 FREE_MOVES = 32
 """Moves among known designs between two that are asked for; more would make a cold, exhausted corner expensive."""
@@ -74,7 +72,6 @@ class Anneal(Search):
         super().__init__(problem, settings, seed)
         self._settings = settings
         self._known: dict[Design, Outcome] = {}
-        self._free = [i for i, count in enumerate(problem.space.shape) if count > 1]
         self._started = 0
         self._turn = 0
         self._asked_by: list[int] = []
@@ -101,22 +98,14 @@ class Anneal(Search):
 
     def _start(self) -> Chain:
         """A new chain, with the next weights; `best` puts it on the best design known."""
-        chain = Chain(self._next_weights())
+        chain = Chain(goal_weights(self.problem.task, self._started, self.rng))
+        self._started += 1
         if self._settings.restart == "best":
             self._stand_on_best(chain)
         return chain
 
     def _stand_on_best(self, chain: Chain) -> None:
         chain.at = min(self._known, key=lambda design: self._cost(chain, design), default=None)
-
-    def _next_weights(self) -> tuple[float, ...]:
-        count = len(self.problem.task.objectives)
-        turn, self._started = self._started, self._started + 1
-        if turn == 0 or not is_front(self.problem.task):
-            return (1 / count,) * count
-        if turn <= count:
-            return tuple(float(i == turn - 1) for i in range(count))
-        return tuple(float(w) for w in self.rng.dirichlet([1.0] * count))
 
     def _cost(self, chain: Chain, design: Design) -> float:
         outcome = self._known[design]
@@ -140,33 +129,13 @@ class Anneal(Search):
         if chain.at is None or asked < self._settings.first:
             return self.unseen.draw(self.rng)
         for _ in range(FREE_MOVES):
-            there = self._mutate(chain.at, 1)
+            there = mutate(self.space, chain.at, 1, self.rng)
             if there in self.unseen:
                 self.unseen.take(there)
                 return there
             if there in self._known:
                 self._move(chain, there)
-        for axes in range(1, len(self.space.axes) + 1):
-            for _ in range(FREE_MOVES):
-                there = self._mutate(chain.at, axes)
-                if there in self.unseen:
-                    self.unseen.take(there)
-                    return there
-        return self.unseen.draw(self.rng)
-
-    def _mutate(self, design: Design, axes: int) -> Design:
-        """So many axes, chosen with repetition, take another choice: a near one if ordered, any if not."""
-        changed = list(design)
-        for _ in range(axes):
-            i = int(self.rng.choice(self._free))
-            count = self.space.shape[i]
-            if self.space.axes[i].ordered:
-                step = int(self.rng.integers(1, max(1, count // REACH) + 1))
-                up = changed[i] + step < count and (changed[i] < step or self.rng.random() < 0.5)
-                changed[i] += step if up else -step
-            else:
-                changed[i] = (changed[i] + int(self.rng.integers(1, count))) % count
-        return tuple(changed)
+        return take_near(self.unseen, self.space, chain.at, self.rng)
 
     def _state(self) -> dict[str, Any]:
         return {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isfinite, log
 
+import numpy as np
+
 from workbench.problem.metrics import Infeasible, Metrics, Outcome, quality
 from workbench.problem.task import Task
 
@@ -28,7 +30,25 @@ def relative_cost(task: Task, outcome: Outcome, weights: Sequence[float]) -> flo
         return infeasible_cost(outcome)
     if task.targets:
         return -log(max(quality(outcome, task.targets), TINY))
-    return sum(w * log(max(v, TINY)) for w, v in zip(weights, task.values(outcome), strict=True))
+    return sum(w * value for w, value in zip(weights, log_objectives(task, outcome), strict=True))
+
+
+def log_objectives(task: Task, metrics: Metrics) -> tuple[float, ...]:
+    """The objectives' natural logarithms, in order; a metric of 0 is taken for the smallest of positive numbers."""
+    return tuple(log(max(value, TINY)) for value in task.values(metrics))
+
+
+def goal_weights(task: Task, turn: int, rng: np.random.Generator) -> tuple[float, ...]:
+    """The weights of the objectives, which sum to 1, for the `turn`-th walk (from 0) of a search that follows one cost.
+
+    All equal; for a front the next ones are each objective alone, then any.
+    """
+    count = len(task.objectives)
+    if turn == 0 or not is_front(task):
+        return (1 / count,) * count
+    if turn <= count:
+        return tuple(float(i == turn - 1) for i in range(count))
+    return tuple(float(w) for w in rng.dirichlet([1.0] * count))
 
 
 def edp_cost(outcome: Outcome) -> float:
