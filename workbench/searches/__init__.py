@@ -9,6 +9,7 @@ from workbench.errors import unknown_name
 from workbench.problem.yamlfile import build_model
 from workbench.searches.anneal import Anneal
 from workbench.searches.base import Search, SearchSettings
+from workbench.searches.coordinate import Coordinate
 from workbench.searches.genetic import Genetic
 from workbench.searches.uniform import Uniform
 
@@ -16,6 +17,7 @@ SEARCHES: dict[str, type[Search]] = {
     "uniform": Uniform,
     "anneal": Anneal,
     "genetic": Genetic,
+    "coordinate": Coordinate,
 }
 
 
