@@ -50,6 +50,15 @@ def outcome(row: rows.Point | rows.Evaluation) -> Outcome:
     return with_detail(row.latency_cycles, row.energy_pj, row.area_um2, row.accuracy, loads(row.detail))
 
 
+def bare_outcome(row: rows.Point, clock_mhz: float) -> Outcome:
+    """What a row says that was read without its detail: metrics alone, or the whole reason why there are none."""
+    if row.infeasible is not None:
+        return outcome(row)
+    if row.latency_cycles is None or row.energy_pj is None or row.area_um2 is None:
+        raise ValueError(f"a feasible row lacks a metric: {row}")
+    return Metrics(row.latency_cycles, row.energy_pj, row.area_um2, row.accuracy, clock_mhz)
+
+
 def columns(value: Outcome) -> Columns:
     """The inverse of `outcome`."""
     if isinstance(value, Metrics):

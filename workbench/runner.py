@@ -2,13 +2,13 @@
 
 A step (one ask, one evaluation, one tell) is yielded when it is stored: points, evaluations, checkpoint, history, front
 and head in one transaction. Whatever kills the process costs at most the step under way, and the run goes on with the
-very designs it would have asked for anyway: everything that decides them is in the run's row, its points and its
-checkpoint, and nothing there tells the time.
+very designs it would have asked for anyway: everything that decides them is in the run's row, its points, its
+checkpoint and what it was given to learn from, which is written down when it is made; and nothing there tells the time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from json import dumps, loads
@@ -23,6 +23,7 @@ from store.rows import Progress, Run
 from store.runs import NewRun
 from workbench.errors import UserError, unknown_name
 from workbench.executor import Batch, evaluate
+from workbench.knowledge import AUTO, NONE, Knowledge, choose, load
 from workbench.library import canonical, context_rows, evaluation_rows, history, lookup, point_rows
 from workbench.pareto import Front, hypervolume
 from workbench.problem.bounds import box
@@ -54,6 +55,8 @@ class RunSpec:
     batch: int = BATCH
     stop: Stop = field(default_factory=Stop)
     note: str = ""
+    sources: tuple[str, ...] = (AUTO,)
+    """What to learn from: `auto`, `none` or runs; see `knowledge.choose`."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.batch < 2**31:
@@ -97,14 +100,47 @@ def make_simulator(name: str, settings: Mapping[str, Any]) -> Simulator:
     return make(build_model(settings, SIMULATORS[name].Settings, f"Settings of simulator {name!r}"))
 
 
-def start(lab: Lab, spec: RunSpec) -> Run:
-    """A new run in the lab, queued; everything about it is checked first.
+def check_sources(search: str, sources: Collection[str]) -> None:
+    """Refuse what a search cannot learn from, as far as that shows without a lab.
 
     Raises:
-        UserError: an unknown search, simulator, preset or setting.
+        UserError: no such search, one that learns from no other run is given some, or `auto` or `none` beside others.
+    """
+    if search not in SEARCHES:
+        raise unknown_name("search", search, SEARCHES)
+    if not sources or (len(sources) > 1 and {AUTO, NONE} & set(sources)):
+        raise UserError(f"--from takes {AUTO}, {NONE} or runs, each without the others, got {', '.join(sources)}.")
+    if not SEARCHES[search].transfers and set(sources) - {AUTO, NONE}:
+        able = [name for name, known in SEARCHES.items() if known.transfers]
+        hint = f" Those that do: {', '.join(able)}." if able else ""
+        raise UserError(f"Search {search!r} learns from no other run: leave out --from.{hint}")
+
+
+def learnt(lab: Lab, spec: RunSpec, without: Collection[bytes] = ()) -> Knowledge:
+    """What a run would learn from, were it started now; `without` are subjects that `auto` leaves out.
+
+    Raises:
+        UserError: the search learns from no other run, or from none of those that are named.
+        UnknownRunError: there is no such run.
+    """
+    check_sources(spec.search, spec.sources)
+    if not SEARCHES[spec.search].transfers:
+        return Knowledge()
+    fingerprint = make_simulator(spec.simulator, spec.simulator_settings).fingerprint
+    return choose(lab, spec.task, spec.simulator, fingerprint, spec.sources, without=without)
+
+
+def start(lab: Lab, spec: RunSpec, knowledge: Knowledge | None = None) -> Run:
+    """A new run in the lab, queued; everything about it is checked first.
+
+    What it learns from is written down with it: `knowledge`, or by default what `spec.sources` comes to now.
+
+    Raises:
+        UserError: an unknown search, simulator, preset or setting, or nothing to learn from where it is asked to.
     """
     settings = search_settings(spec.search, spec.search_settings, spec.preset)
     simulator = make_simulator(spec.simulator, spec.simulator_settings)
+    known = learnt(lab, spec) if knowledge is None else knowledge
     simulator_settings = SIMULATORS[spec.simulator].Settings.model_validate(spec.simulator_settings)
     return lab.create_run(
         NewRun(
@@ -121,7 +157,9 @@ def start(lab: Lab, spec: RunSpec) -> Run:
             batch=spec.batch,
             stop=canonical(spec.stop.model_dump(mode="json")),
             note=spec.note,
-        )
+        ),
+        known.sources,
+        known.models,
     )
 
 
@@ -227,8 +265,9 @@ class _Work:
                 f"{self.simulator.fingerprint!r}: its results would not compare. Start a new run."
             )
         settings = search_settings(row.search, loads(row.search_settings))
+        problem = Problem(self.task, *load(lab, row.id))
         begun = perf_counter()
-        self.search: Search = SEARCHES[row.search](Problem(self.task), settings, row.seed)
+        self.search: Search = SEARCHES[row.search](problem, settings, row.seed)
         self._getting_ready = perf_counter() - begun
         self.tally = _Tally(self.task, self.stop)
         self._hypervolumes: list[float] = []
