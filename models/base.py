@@ -1,9 +1,10 @@
-"""The file a surrogate is kept in: safetensors with a JSON header, because reading it runs no code."""
+"""What surrogates learn from, and the file they are kept in: safetensors with a JSON header, which runs no code."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -13,6 +14,18 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Points:
+    """What one task has to teach: encoded designs X (n, inputs) and outputs Y (n, outputs) in their units."""
+
+    X: Floats
+    Y: Floats
+
+    def __post_init__(self) -> None:
+        if self.X.ndim != 2 or self.Y.ndim != 2 or len(self.X) != len(self.Y):
+            raise ValueError(f"X must be (n, inputs) and Y (n, outputs), got {self.X.shape} and {self.Y.shape}")
 
 
 def pack(arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any]) -> bytes:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.base import Floats
+from models.base import Floats, Points
 from models.scaling import Scale, Scaling
 
 WIDTHS = (64, 128, 128, 128, 128, 64, 32)
@@ -40,18 +40,6 @@ class Training:
     def __post_init__(self) -> None:
         if self.epochs < 0 or self.batch < 1 or not self.learning_rate > 0 or not self.alpha >= 0:
             raise ValueError(f"epochs and alpha must be at least 0, batch 1, and learning_rate above 0, got {self}")
-
-
-@dataclass(frozen=True)
-class Points:
-    """What one task has to teach: encoded designs X (n, inputs) and outputs Y (n, outputs) in their units."""
-
-    X: Floats
-    Y: Floats
-
-    def __post_init__(self) -> None:
-        if self.X.ndim != 2 or self.Y.ndim != 2 or len(self.X) != len(self.Y):
-            raise ValueError(f"X must be (n, inputs) and Y (n, outputs), got {self.X.shape} and {self.Y.shape}")
 
 
 class Network:

@@ -17,8 +17,8 @@ from typing import Literal
 
 import numpy as np
 
-from models.base import Floats
-from models.mlp import WIDTHS, Points, Training
+from models.base import Floats, Points
+from models.mlp import WIDTHS, Training
 from models.transfer import Layer, embed, fresh
 
 Scenario = Literal["repeat", "merge", "multi"]

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from models.base import Floats, pack, training_hash, unpack
-from models.mlp import WIDTHS, Anchor, Network, Points, Regressor, Training, one_thread, seeded
+from models.base import Floats, Points, pack, training_hash, unpack
+from models.mlp import WIDTHS, Anchor, Network, Regressor, Training, one_thread, seeded
 from models.scaling import Scaling
 
 TRANSFERRED = ("L3", "L4", "L5")

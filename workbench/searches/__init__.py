@@ -11,6 +11,9 @@ from workbench.searches.anneal import Anneal
 from workbench.searches.base import Search, SearchSettings
 from workbench.searches.coordinate import Coordinate
 from workbench.searches.genetic import Genetic
+from workbench.searches.mlp import Mlp
+from workbench.searches.multitask import MultiTaskSearch
+from workbench.searches.transfer import Transfer
 from workbench.searches.uniform import Uniform
 
 SEARCHES: dict[str, type[Search]] = {
@@ -18,6 +21,9 @@ SEARCHES: dict[str, type[Search]] = {
     "anneal": Anneal,
     "genetic": Genetic,
     "coordinate": Coordinate,
+    "mlp": Mlp,
+    "transfer": Transfer,
+    "multitask": MultiTaskSearch,
 }
 
 
