@@ -9,6 +9,7 @@ from workbench.errors import unknown_name
 from workbench.problem.yamlfile import build_model
 from workbench.searches.anneal import Anneal
 from workbench.searches.base import Search, SearchSettings
+from workbench.searches.bottleneck import Bottleneck
 from workbench.searches.coordinate import Coordinate
 from workbench.searches.genetic import Genetic
 from workbench.searches.mlp import Mlp
@@ -21,6 +22,7 @@ SEARCHES: dict[str, type[Search]] = {
     "anneal": Anneal,
     "genetic": Genetic,
     "coordinate": Coordinate,
+    "bottleneck": Bottleneck,
     "mlp": Mlp,
     "transfer": Transfer,
     "multitask": MultiTaskSearch,
