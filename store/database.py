@@ -208,7 +208,7 @@ class Lab:
             return knowledge.run_models(connection, run_id)
 
     def run_heads(self, simulator: str | None = None, uuids: Iterable[str] | None = None) -> list[RunHead]:
-        """All runs with points, the earliest first, without anything bulky: on a simulator, or of these uuids."""
+        """All runs with points, the earliest first: on a simulator, or of these uuids."""
         with self._read() as connection:
             return knowledge.run_heads(connection, simulator, uuids)
 

@@ -83,7 +83,7 @@ class RunSource(NamedTuple):
 
 
 class RunHead(NamedTuple):
-    """A run without anything bulky."""
+    """A run as one that others may learn from: what it is about, and how much it found."""
 
     id: int
     uuid: str
@@ -94,7 +94,7 @@ class RunHead(NamedTuple):
     fingerprint: str
     points: int
     feasible: int
-    task_key: bytes
+    task: str  # JSON
 
 
 class ModelHead(NamedTuple):

@@ -20,7 +20,7 @@ from tests.toy import SMALL, ToySimulator, toy_content, toy_task
 from tests.toy_search import Learner
 from workbench import knowledge
 from workbench.errors import UserError
-from workbench.knowledge import candidates, choose, given, load
+from workbench.knowledge import choose, given, known_runs, load, ranked
 from workbench.library import canonical, history
 from workbench.problem.metrics import Metrics
 from workbench.problem.task import Task
@@ -60,7 +60,7 @@ def other_arch() -> Task:
 
 
 def names(lab: Lab, task: Task, fingerprint: str = "toy 1") -> list[str]:
-    return [each.name for each in candidates(lab, task, "toy", fingerprint)]
+    return [known.name for known, _ in ranked(known_runs(lab, "toy"), task, fingerprint)]
 
 
 def model_of(lab: Lab, row: Run, content: bytes = b"weights") -> ModelHead:
@@ -90,9 +90,9 @@ def test_sources_come_by_likeness_and_runs_of_one_subject_are_one(lab):
     done(lab, spec("uniform"))
     done(lab, spec("anneal", task=toy_task(objectives=("area_um2",))))
     start(lab, spec("uniform", seed=9))  # no points
-    assert names(lab, toy_task()) == ["runs 3, 4", "run 1", "run 2"]
-    assert names(lab, toy_task(layers=2))[0] == "run 2"
-    values = [each.similarity.value for each in candidates(lab, toy_task(), "toy", "toy 1")]
+    assert names(lab, toy_task()) == ["runs 3, 4", "run 2", "run 1"]
+    assert names(lab, other_arch())[0] == "run 1"
+    values = [like.similarity.value for _, like in ranked(known_runs(lab, "toy"), toy_task(), "toy 1")]
     assert values[0] == 1.0
     assert values == sorted(values, reverse=True)
 
@@ -102,9 +102,9 @@ def test_what_does_not_quite_compare_comes_last_and_other_simulators_not_at_all(
     done(lab, spec("uniform", task=other_arch()))
     done(lab, spec("uniform", task=replace(toy_task(), criterion="energy")))
     assert names(lab, toy_task()) == ["run 1", "run 2", "run 3"]
-    assert [each.compares for each in candidates(lab, toy_task(), "toy", "toy 1")] == [True, True, False]
+    assert [like.compares for _, like in ranked(known_runs(lab, "toy"), toy_task(), "toy 1")] == [True, True, False]
     assert names(lab, toy_task(), "toy 2") == ["run 1", "run 3", "run 2"]
-    assert candidates(lab, toy_task(), "loopnest", "toy 1") == []
+    assert known_runs(lab, "loopnest") == []
 
 
 def test_runs_of_one_subject_are_merged_without_their_common_designs(lab):
@@ -119,6 +119,20 @@ def test_runs_of_one_subject_are_merged_without_their_common_designs(lab):
     assert {e.design: e.outcome for e in source.points} == {e.design: e.outcome for e in told}
     built = next(e.outcome for e in source.points if isinstance(e.outcome, Metrics))
     assert built.edp_js == next(e.outcome for e in told if e.outcome == built).edp_js
+
+
+def test_axes_in_another_order_make_another_source(lab):
+    content = toy_content(SMALL)
+    turned = {**content, "axes": dict(reversed(content["axes"].items()))}
+    tasks = [replace(toy_task(), template=Template.from_content(each)) for each in (content, turned)]
+    assert tasks[0].key == tasks[1].key
+    for task in tasks:
+        done(lab, spec("uniform", task=task))
+    sources, _ = load(lab, start(lab, spec(task=tasks[1])).id)
+    assert [(source.name, source.task.space) for source in sources] == [
+        ("run 1", tasks[0].space),
+        ("run 2", tasks[1].space),
+    ]
 
 
 def test_auto_keeps_within_its_bounds_and_takes_the_beginning_of_a_run(lab, monkeypatch):

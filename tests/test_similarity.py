@@ -38,7 +38,7 @@ def test_octaves_are_the_mean_over_loops_and_tensors() -> None:
     first, second = (replace(toy_task(), workload=conv(channels)) for channels in (16, 32))
     # K and C twice as large, W four times, I and O twice: 1 + 1 + 2 + 1 + 1 octaves over 11 numbers
     assert similarity(first, second).octaves == pytest.approx(6 / 11)
-    assert similarity(first, second).value == pytest.approx(2 ** (-6 / 11))
+    assert similarity(first, second).value == pytest.approx(2 ** (-3 / 11))
 
 
 def test_a_layer_twice_over_is_like_that_layer_once() -> None:
@@ -60,5 +60,5 @@ def test_the_same_architecture_comes_before_any_other_on_the_same_layer(arch: st
     task = on(arch)
     values = {other: similarity(task, on(other)).value for other in BUNDLED}
     assert values[arch] == 1.0
-    assert all(0.5 <= value < 1.0 for other, value in values.items() if other != arch)
+    assert all(0.25 <= value < 1.0 for other, value in values.items() if other != arch)
     assert all(similarity(on(other), task).value == value for other, value in values.items())

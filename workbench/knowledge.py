@@ -11,10 +11,11 @@ whatever the lab has learnt since.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from json import loads
+from typing import TypeVar
 
 from store.database import Lab
 from store.errors import UnknownModelError
@@ -37,6 +38,11 @@ TRANSFER = "transfer"
 AUTO, NONE = "auto", "none"
 
 
+def names_runs(wanted: Collection[str]) -> bool:
+    """Whether it is runs that are wanted, and so a lab that has some."""
+    return not {AUTO, NONE} & set(wanted)
+
+
 @dataclass(frozen=True, slots=True)
 class Knowledge:
     """What a run is given, as it is written down: runs with how many of their points, and models by their keys."""
@@ -46,15 +52,23 @@ class Knowledge:
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """Runs that are one source for a task, the earliest first."""
+class Known:
+    """Something of the lab to learn from: what it tells of, and by which version and settings of the simulator."""
 
     task: Task
     fingerprint: str
+
+    @cached_property
+    def subject(self) -> bytes:
+        """The task but for what is wanted of it: see `subject_key`."""
+        return subject_key(self.task)
+
+
+@dataclass(frozen=True)
+class KnownRuns(Known):
+    """Runs that are one source, the earliest first."""
+
     runs: tuple[RunHead, ...]
-    similarity: Similarity
-    compares: bool
-    """Whether simulator version and settings, technology and criterion are those of the task."""
 
     @property
     def name(self) -> str:
@@ -66,25 +80,29 @@ class Candidate:
         """Of all its runs, designs that occur in two of them counted twice."""
         return sum(run.points for run in self.runs)
 
-    @cached_property
-    def subject(self) -> bytes:
-        """What its runs have in common: see `subject_key`."""
-        return subject_key(self.task)
-
 
 @dataclass(frozen=True)
-class ModelCandidate:
-    """A source model, and how like the task is what it was trained on."""
+class KnownModel(Known):
+    """A source model."""
 
     head: ModelHead
-    task: Task
+
+    @property
+    def name(self) -> str:
+        """`model 2`."""
+        return f"model {self.head.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How like a task's is what something tells of."""
+
     similarity: Similarity
     compares: bool
+    """Whether simulator version and settings, technology and criterion are the task's."""
 
-    @cached_property
-    def subject(self) -> bytes:
-        """What it was trained on."""
-        return subject_key(self.task)
+
+AnyKnown = TypeVar("AnyKnown", bound=Known)
 
 
 def runs_name(ids: Iterable[int]) -> str:
@@ -93,47 +111,37 @@ def runs_name(ids: Iterable[int]) -> str:
     return f"run{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
 
 
-def candidates(lab: Lab, task: Task, simulator: str, fingerprint: str) -> list[Candidate]:
-    """Every source there is for a task, the best first; equal ones in the order of their first runs."""
+def known_runs(lab: Lab, simulator: str) -> list[KnownRuns]:
+    """Every source there is, in the order of their first runs."""
+    return _by_subject(lab.run_heads(simulator))
+
+
+def _by_subject(runs: Iterable[RunHead]) -> list[KnownRuns]:
+    """Runs of one subject and fingerprint together, in the order of their first ones."""
     grouped: dict[tuple[bytes, str], list[RunHead]] = {}
-    tasks: dict[bytes, Task] = {}
-    subjects: dict[bytes, bytes] = {}
-    for run in lab.run_heads(simulator):
-        if run.task_key not in subjects:
-            found = Task.from_canonical(loads(lab.run(run.id).task))
-            subjects[run.task_key] = subject_key(found)
-            tasks.setdefault(subjects[run.task_key], found)
-        grouped.setdefault((subjects[run.task_key], run.fingerprint), []).append(run)
-    profile = Profile.of(task)
-    likeness = {subject: profile.similarity(Profile.of(other)) for subject, other in tasks.items()}
-    ranked = [
-        Candidate(
-            tasks[subject],
-            version,
-            tuple(runs),
-            likeness[subject],
-            _compares(task, fingerprint, tasks[subject], version),
-        )
-        for (subject, version), runs in grouped.items()
-    ]
-    return sorted(ranked, key=lambda c: (not c.compares, -c.similarity.value))
+    tasks: dict[str, Task] = {}  # by their text: many runs share one
+    for run in runs:
+        if run.task not in tasks:
+            tasks[run.task] = Task.from_canonical(loads(run.task))
+        grouped.setdefault((subject_key(tasks[run.task]), run.fingerprint), []).append(run)
+    return [KnownRuns(tasks[members[0].task], version, tuple(members)) for (_, version), members in grouped.items()]
 
 
-def model_candidates(lab: Lab, task: Task, simulator: str, fingerprint: str) -> list[ModelCandidate]:
-    """Every source model there is for a task, the best first, the latest first among equals."""
-    profile = Profile.of(task)
-    ranked: list[ModelCandidate] = []
-    for head in reversed(lab.model_heads(simulator)):
-        if head.kind == TRANSFER:
-            other = Task.from_canonical(loads(head.task))
-            compares = _compares(task, fingerprint, other, head.fingerprint)
-            ranked.append(ModelCandidate(head, other, profile.similarity(Profile.of(other)), compares))
-    return sorted(ranked, key=lambda c: (not c.compares, -c.similarity.value))
+def known_models(lab: Lab, simulator: str) -> list[KnownModel]:
+    """Every source model there is for searches, the latest first."""
+    heads = (head for head in reversed(lab.model_heads(simulator)) if head.kind == TRANSFER)
+    return [KnownModel(Task.from_canonical(loads(head.task)), head.fingerprint, head) for head in heads]
 
 
-def _compares(task: Task, fingerprint: str, other: Task, version: str) -> bool:
-    priced = (task.technology, task.criterion) == (other.technology, other.criterion)
-    return priced and fingerprint == version
+def ranked(known: Sequence[AnyKnown], task: Task, fingerprint: str) -> list[tuple[AnyKnown, Likeness]]:
+    """For a task and a simulator's version, the best first; equal ones in their order."""
+    profile, profiles = Profile.of(task), {each.subject: Profile.of(each.task) for each in known}
+    found: list[tuple[AnyKnown, Likeness]] = []
+    for each in known:
+        priced = (task.technology, task.criterion) == (each.task.technology, each.task.criterion)
+        similarity = profile.similarity(profiles[each.subject])
+        found.append((each, Likeness(similarity, priced and fingerprint == each.fingerprint)))
+    return sorted(found, key=lambda pair: (not pair[1].compares, -pair[1].similarity.value))
 
 
 def choose(
@@ -156,11 +164,11 @@ def choose(
     """
     if wanted[0] == NONE:
         return Knowledge()
-    models = model_candidates(lab, task, simulator, fingerprint)
+    models = [model for model, _ in ranked(known_models(lab, simulator), task, fingerprint)]
     if wanted[0] == AUTO:
-        ranked = candidates(lab, task, simulator, fingerprint)
-        sources = _within_bounds(run for each in ranked if each.subject not in without for run in each.runs)
-        fit = [each.head.key for each in models if each.subject not in without]
+        best = [known for known, _ in ranked(known_runs(lab, simulator), task, fingerprint)]
+        sources = _within_bounds(run for known in best if known.subject not in without for run in known.runs)
+        fit = [model.head.key for model in models if model.subject not in without]
         return Knowledge(tuple(sources), tuple(fit[:MODELS_MOST]))
     runs = {run.uuid: run for run in (_named(lab, ref, simulator) for ref in wanted)}
     own = [model.head.key for model in models if _lineage(model.head) <= runs.keys()]
@@ -213,28 +221,23 @@ def load(lab: Lab, run_id: int) -> tuple[tuple[Source, ...], tuple[SourceModel, 
                 f"Run {run_id} learns from the run {source.uuid[:8]}, which is no longer in the lab with its first "
                 f"{source.points} designs: it cannot go on. Start a new run."
             )
-    parts = [(heads[source.uuid], source.points) for source in knowledge.sources]
-    return merged(lab, parts), tuple(_model(lab, run_id, key) for key in knowledge.models)
+    taken = {source.uuid: source.points for source in knowledge.sources}
+    sources = merged(lab, [heads[uuid] for uuid in taken], taken)
+    return sources, tuple(_model(lab, run_id, key) for key in knowledge.models)
 
 
-def merged(lab: Lab, parts: Sequence[tuple[RunHead, int]]) -> tuple[Source, ...]:
-    """Runs, each with how many of its points, as sources: one for each subject and fingerprint, no design twice."""
-    grouped: dict[tuple[bytes, str], list[tuple[RunHead, int]]] = {}
-    tasks: dict[bytes, tuple[bytes, Task]] = {}
-    for run, points in parts:
-        if run.task_key not in tasks:
-            task = Task.from_canonical(loads(lab.run(run.id).task))
-            tasks[run.task_key] = subject_key(task), task
-        grouped.setdefault((tasks[run.task_key][0], run.fingerprint), []).append((run, points))
-    sources = []
-    for members in grouped.values():
-        task = tasks[members[0][0].task_key][1]
-        known: dict[bytes, Point] = {}
-        for run, points in members:
-            for point in lab.points(run.id, limit=points, with_detail=False):
-                known.setdefault(point.codes, point)
-        sources.append(Source(runs_name(run.id for run, _ in members), task, _evaluated(task, known.values())))
-    return tuple(sources)
+def merged(lab: Lab, runs: Iterable[RunHead], points: Mapping[str, int]) -> tuple[Source, ...]:
+    """Runs as sources, each with its first points (how many, by its uuid): one for a subject and fingerprint."""
+    return tuple(_source(lab, known, points) for known in _by_subject(runs))
+
+
+def _source(lab: Lab, known: KnownRuns, points: Mapping[str, int]) -> Source:
+    """No design twice: the first run that has it tells."""
+    first: dict[bytes, Point] = {}
+    for run in known.runs:
+        for point in lab.points(run.id, limit=points[run.uuid], with_detail=False):
+            first.setdefault(point.codes, point)
+    return Source(known.name, known.task, _evaluated(known.task, first.values()))
 
 
 def _evaluated(task: Task, points: Iterable[Point]) -> tuple[Evaluated, ...]:

@@ -23,7 +23,7 @@ from store.rows import Progress, Run
 from store.runs import NewRun
 from workbench.errors import UserError, unknown_name
 from workbench.executor import Batch, evaluate
-from workbench.knowledge import AUTO, NONE, Knowledge, choose, load
+from workbench.knowledge import AUTO, NONE, Knowledge, choose, load, names_runs
 from workbench.library import canonical, context_rows, evaluation_rows, history, lookup, point_rows
 from workbench.pareto import Front, hypervolume
 from workbench.problem.bounds import box
@@ -110,7 +110,7 @@ def check_sources(search: str, sources: Collection[str]) -> None:
         raise unknown_name("search", search, SEARCHES)
     if not sources or (len(sources) > 1 and {AUTO, NONE} & set(sources)):
         raise UserError(f"--from takes {AUTO}, {NONE} or runs, each without the others, got {', '.join(sources)}.")
-    if not SEARCHES[search].transfers and set(sources) - {AUTO, NONE}:
+    if not SEARCHES[search].transfers and names_runs(sources):
         able = [name for name, known in SEARCHES.items() if known.transfers]
         hint = f" Those that do: {', '.join(able)}." if able else ""
         raise UserError(f"Search {search!r} learns from no other run: leave out --from.{hint}")

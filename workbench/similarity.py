@@ -4,9 +4,10 @@ Two parts. Of the architectures: the share of axes that both have, by name (1 fo
 another). Of the layers: how far apart they lie in octaves, as the mean difference over the features that tell only of
 the layer (log2 of the eight loops' sizes and of the three tensors' elements; of a network, the mean by MACs). Together:
 
-    (1 + share) / 2 * 2 ** -octaves
+    (1 + 3 * share) / 4 * 2 ** (-octaves / 2)
 
-1 for the same architecture and layer, half of that at worst for another architecture, and half again for each octave.
+1 for the same architecture and layer; an architecture that shares nothing is worth a quarter, a layer two octaves away
+a half. The weights are a choice: a known architecture with another layer taught more in trials than the reverse.
 What a task wants (objectives and targets) has no part in it: points tell of all metrics.
 """
 
@@ -25,7 +26,11 @@ from workbench.problem.task import Task
 
 LAYER_FEATURES = tuple(name for name in NAMES if name.startswith(("size of ", "elements of ")))
 ANOTHER_TEMPLATE = 0.9
-MEASURE = "(1 + share of axes in common by name) / 2 * 2^-(mean octaves between loop sizes and tensor elements)"
+MEASURE = "(1 + 3 * axes) / 4 * 2^(-octaves / 2)"
+MEASURE_WORDS = (
+    "axes: the share of axes in common, by name, at most 90% for another template; "
+    "octaves: the mean difference of log2 of loop sizes and tensor elements."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ class Similarity:
     @property
     def value(self) -> float:
         """0..1, 1 for the same architecture and layer."""
-        return (1 + self.axes) / 2 * exp2(-self.octaves)
+        return (1 + 3 * self.axes) / 4 * exp2(-self.octaves / 2)
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,13 @@ def similarity(first: Task, second: Task) -> Similarity:
 
 
 def subject_key(task: Task) -> bytes:
-    """16 bytes that tasks share whose designs come to the same: all but what is wanted of them."""
-    return replace(task, objectives=("latency_cycles",), targets=()).key
+    """16 bytes that tasks share whose designs come to the same: all but what is wanted of them.
+
+    The order of the axes is part of it, unlike of a task's key: designs are tuples of choices.
+    """
+    axes = [axis.name for axis in task.space.axes]
+    key = replace(task, objectives=("latency_cycles",), targets=()).key
+    return blake2b(key + dumps(axes).encode(), digest_size=16).digest()
 
 
 def arch_key(task: Task) -> bytes:

@@ -20,10 +20,13 @@ from workbench.cli.output import say, stdout
 from workbench.cli.progress import Reading, watch
 from workbench.cli.quantity import count, duration
 from workbench.cli.request import RunRequest
+from workbench.cli.runview import learns_from
 from workbench.cli.signals import StopRequest, stop_requests
 from workbench.cli.stored import StoredRun, there
 from workbench.errors import UserError
+from workbench.knowledge import names_runs
 from workbench.runner import Step, make_simulator, run, start
+from workbench.searches import SEARCHES
 from workbench.simulators.base import Simulator
 from workbench.workers import Workers
 
@@ -53,9 +56,11 @@ def begin(request: RunRequest, how: Handling) -> int:
     spec = request.spec()
     confirming = how.confirming(make_simulator(spec.simulator, spec.simulator_settings).fingerprint)
     path = ready_lab_path(how.db)
-    with Lab.open(path) as lab:
+    with Lab.open(path, create=not names_runs(spec.sources)) as lab:
         row = start(lab, spec)
         say(f"run {row.id}: {title(row)}, into {path}")
+        if SEARCHES[spec.search].transfers:
+            say(f"learns from {learns_from(lab, row.id) or 'nothing: the lab has no source for it, or none is wanted'}")
         return _work(lab, row, how, confirming)
 
 

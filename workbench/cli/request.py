@@ -9,6 +9,7 @@ from typing import Any
 
 from workbench.cli.settings import pairs
 from workbench.errors import UserError, unknown_name
+from workbench.knowledge import AUTO, NONE
 from workbench.problem.graph import WorkloadLayer
 from workbench.problem.metrics import Target
 from workbench.problem.space import Axis, Choice, Space
@@ -16,7 +17,7 @@ from workbench.problem.task import Task
 from workbench.problem.template import load_template
 from workbench.problem.workload import Workload, load_workload
 from workbench.problem.yamlfile import build_model
-from workbench.runner import RunSpec, make_simulator
+from workbench.runner import RunSpec, check_sources, make_simulator
 from workbench.searches import search_settings
 from workbench.stop import Stop
 
@@ -42,6 +43,7 @@ class RunRequest:
     stop: Mapping[str, float | bool | None]
     batch: int | None
     seed: int | None
+    sources: Sequence[str]
     note: str
 
     def spec(self) -> RunSpec:
@@ -62,6 +64,8 @@ class RunRequest:
         for_search, for_simulator = pairs("-s", self.search_settings), pairs("--sim", self.simulator_settings)
         search_settings(self.search, for_search, self.preset)
         make_simulator(self.simulator, for_simulator)
+        sources = listed_sources(self.sources)
+        check_sources(self.search, sources)
         rules = {name: value for name, value in self.stop.items() if value is not None}
         sized = {} if self.batch is None else {"batch": self.batch}
         return RunSpec(
@@ -74,8 +78,21 @@ class RunRequest:
             secrets.randbits(SEED_BITS) if self.seed is None else self.seed,
             stop=build_model(rules, Stop, "Stop rules"),
             note=self.note,
+            sources=sources,
             **sized,
         )
+
+
+def listed_sources(given: Sequence[str]) -> tuple[str, ...]:
+    """What `--from` names, by repetition or with commas; `auto` where it says nothing.
+
+    Raises:
+        UserError: nothing between two commas.
+    """
+    names = [name.strip() for text in given for name in text.split(",")]
+    if not all(names):
+        raise UserError(f"--from takes {AUTO}, {NONE} or runs with commas between them, got {','.join(given)!r}.")
+    return tuple(dict.fromkeys(names)) or (AUTO,)
 
 
 def chosen_workload(name_or_path: str, layers: Sequence[str]) -> Workload:
@@ -110,6 +127,21 @@ def chosen_task(
         criterion=criterion,  # type: ignore[arg-type]
         **wanted,
     )
+
+
+def optional_task(
+    arch: str | None, workload: str | None, layers: Sequence[str], *, technology: str, criterion: str
+) -> Task | None:
+    """The task that the options describe, or None where they describe none.
+
+    Raises:
+        UserError: half of one.
+    """
+    if arch is not None and workload is not None:
+        return chosen_task(arch, workload, layers, technology=technology, criterion=criterion)
+    if arch is None and workload is None and not layers:
+        return None
+    raise UserError("--arch and --workload belong together, and --layer to them: give both.")
 
 
 def with_changes(space: Space, values: Mapping[str, Choice], changes: Sequence[str]) -> dict[str, Choice]:

@@ -76,6 +76,16 @@ BatchSize = Annotated[
 Seed = Annotated[
     int | None, typer.Option(metavar="N", help="Makes the run repeatable. [default: a fresh one]", show_default=False)
 ]
+From = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--from",
+        metavar="auto|none|RUN,...",
+        help="What a search that transfers learns from: the best of the lab, nothing, or these runs; repeatable. "
+        "See 'dse sources'. [default: auto]",
+        show_default=False,
+    ),
+]
 Note = Annotated[str, typer.Option(metavar="TEXT", help="A remark that is kept with the run.", show_default=False)]
 
 
@@ -105,6 +115,7 @@ def run(
     margin: Margin = None,
     batch: BatchSize = None,
     seed: Seed = None,
+    sources: From = None,
     note: Note = "",
     confirm: Confirm = None,
     confirm_sim: ConfirmSim = None,
@@ -144,6 +155,7 @@ def run(
         },
         batch=batch,
         seed=seed,
+        sources=tuple(sources or ()),
         note=note,
     )
     return begin(request, Handling(jobs, db, form, confirm, tuple(confirm_sim or ())))

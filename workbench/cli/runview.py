@@ -92,6 +92,8 @@ def _payload(lab: Lab, run: StoredRun, history: Sequence[Progress]) -> dict[str,
         "search_settings": json.loads(row.search_settings),
         "simulator_settings": json.loads(row.simulator_settings),
         "stop": json.loads(row.stop),
+        "sources": _sources(lab, row.id),
+        "models": [key.hex() for key in lab.run_models(row.id)],
         "front": [point.seq for point in run.front],
         "history": [{**progress._asdict(), "best": json.loads(progress.best)} for progress in history],
     }
@@ -114,6 +116,8 @@ def _print(console: Console, lab: Lab, run: StoredRun, history: Sequence[Progres
         ("outcomes", _outcomes(row)),
         ("work", _work(history)),
     ]
+    if knowledge := learns_from(lab, row.id):
+        facts.append(("learns from", knowledge))
     if row.note:
         facts.append(("note", row.note))
     if row.error:
@@ -126,6 +130,28 @@ def _print(console: Console, lab: Lab, run: StoredRun, history: Sequence[Progres
     if run.status not in ("done", "running"):
         console.print(f"to go on:         {command(f'dse resume {row.id}', db)}")
     console.print(f"the front:        {command(f'dse front {row.id}', db)}")
+
+
+def learns_from(lab: Lab, run_id: int) -> str:
+    """The runs and source models that a run was given, in words; empty if there are none."""
+    given = _sources(lab, run_id)
+    runs = [str(source["run"] or f"{source['uuid'][:8]} (gone)") for source in given]
+    known = {head.key: str(head.id) for head in lab.model_heads()}
+    models = [known.get(key, f"{key.hex()[:8]} (gone)") for key in lab.run_models(run_id)]
+    parts = []
+    if runs:
+        designs = count(sum(source["points"] for source in given))
+        parts.append(f"run{'s' if len(runs) > 1 else ''} {', '.join(runs)} ({designs} designs)")
+    if models:
+        parts.append(f"source model{'s' if len(models) > 1 else ''} {', '.join(models)}")
+    return " and ".join(parts)
+
+
+def _sources(lab: Lab, run_id: int) -> list[dict[str, Any]]:
+    """The runs that a run learns from, as data; the number is None where one is no longer in the lab."""
+    given = lab.run_sources(run_id)
+    numbers = {head.uuid: head.id for head in lab.run_heads(uuids=[source.uuid for source in given])}
+    return [{"run": numbers.get(source.uuid), **source._asdict()} for source in given]
 
 
 def _settings(content: str) -> str:

@@ -1,0 +1,178 @@
+"""What the lab knows, shown: sources and source models with their likeness to a task; a network as it is trained."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from store.database import Lab
+from store.rows import ModelHead, RunHead
+from workbench.cli.options import Format, command, lab_path
+from workbench.cli.output import Column, Row, emit_csv, emit_json, name, number, say, stdout, table, words
+from workbench.cli.quantity import METRIC_WORDS, age, count, duration
+from workbench.cli.settings import pairs
+from workbench.cli.stored import there
+from workbench.errors import UserError
+from workbench.knowledge import KnownRuns, Likeness, known_models, known_runs, ranked
+from workbench.problem.task import Task
+from workbench.problem.yamlfile import build_model
+from workbench.similarity import MEASURE, MEASURE_WORDS
+from workbench.simulators.base import Simulator
+
+LIKENESS = (
+    number("similarity", "likeness", lambda value: f"{value:.3f}"),
+    number("axes", "axes", lambda value: f"{value:.0%}"),
+    number("octaves", "octaves", lambda value: f"{value:.2f}"),
+    Column("compares", "compares", lambda value: "yes" if value else "no", whole=True),
+)
+SOURCES = (
+    name("name", "source"),
+    Column("arch", "arch"),
+    Column("workload", "workload"),
+    number("points", "designs", count),
+    number("feasible", "can be built", count),
+)
+MODELS = (
+    name("name", "source model"),
+    Column("arch", "arch"),
+    Column("workload", "workload"),
+    number("points", "designs", count),
+    Column("runs", "on runs", lambda runs: ", ".join(map(str, runs))),
+    number("rank_correlation", "held-out rank corr.", lambda pair: ", ".join(f"{each:.2f}" for each in pair)),
+    Column("created_ns", "age", lambda ns: age(time.time() - ns / 1e9), whole=True),
+)
+CSV = ("kind", "name", "arch", "workload", "points", "similarity", "axes", "octaves", "compares", "fingerprint", "runs")
+
+
+def list_sources(lab: Lab, simulator: Simulator, task: Task | None, form: Format) -> None:
+    """Sources and models on the simulator, by likeness where there is a task."""
+    runs, models = known_runs(lab, simulator.name), known_models(lab, simulator.name)
+    numbers = {head.uuid: head.id for head in lab.run_heads(simulator.name)}
+    if task is None:
+        source_rows = [_source_row(known) for known in runs]
+        model_rows = [_model_row(known.head, numbers) for known in reversed(models)]
+    else:
+        source_rows = [_source_row(k) | _likeness(like) for k, like in ranked(runs, task, simulator.fingerprint)]
+        model_rows = [
+            _model_row(k.head, numbers) | _likeness(like) for k, like in ranked(models, task, simulator.fingerprint)
+        ]
+    if form == "json":
+        measure = None if task is None else f"{MEASURE}; {MEASURE_WORDS}"
+        emit_json({"measure": measure, "sources": source_rows, "models": model_rows})
+    elif form == "csv":
+        emit_csv(CSV, [*({"kind": "source", **r} for r in source_rows), *({"kind": "model", **r} for r in model_rows)])
+    else:
+        _print(source_rows, model_rows, simulator, task)
+
+
+def _print(sources: Sequence[Row], models: Sequence[Row], simulator: Simulator, task: Task | None) -> None:
+    console = stdout()
+    if not sources and not models:
+        console.print(f"The lab has no designs by {simulator.name!r} yet: there is nothing to learn from.")
+        return
+    likeness = LIKENESS if task is not None else ()
+    console.print(table((*SOURCES, *likeness), sources))
+    if models:
+        console.print()
+        console.print(table((*MODELS, *likeness), models))
+    if task is not None:
+        console.print()
+        console.print(f"likeness to {task.template.name} on {task.workload.name}: {MEASURE}")
+        console.print(f"  {MEASURE_WORDS}")
+        console.print("  What does not compare (another version, settings, technology or criterion) comes last.")
+
+
+def _source_row(known: KnownRuns) -> dict[str, Any]:
+    return {
+        "name": known.name,
+        "runs": [run.id for run in known.runs],
+        "arch": known.task.template.name,
+        "workload": known.task.workload.name,
+        "points": known.points,
+        "feasible": sum(run.feasible for run in known.runs),
+        "fingerprint": known.fingerprint,
+    }
+
+
+def _model_row(head: ModelHead, numbers: dict[str, int]) -> dict[str, Any]:
+    report = json.loads(head.report)
+    lineage = json.loads(head.lineage)
+    scores = report.get("scores")
+    return {
+        "name": f"model {head.id}",
+        "model": head.id,
+        "key": head.key.hex(),
+        "runs": [numbers.get(part["uuid"], f"{part['uuid'][:8]} (gone)") for part in lineage],
+        "lineage": lineage,
+        "arch": head.arch,
+        "workload": head.workload,
+        "points": head.points,
+        "fingerprint": head.fingerprint,
+        "axes_of_inputs": json.loads(head.axes),
+        "metrics": json.loads(head.metrics),
+        "rank_correlation": scores["rank_correlation"] if scores else None,
+        "report": report,
+        "training_key": head.training_key.hex(),
+        "code_version": head.code_version,
+        "size": head.size,
+        "created_ns": head.created_ns,
+    }
+
+
+def _likeness(like: Likeness) -> dict[str, Any]:
+    return {
+        "similarity": like.similarity.value,
+        "axes": like.similarity.axes,
+        "octaves": like.similarity.octaves,
+        "compares": like.compares,
+    }
+
+
+def train_source(
+    db: Path | None, refs: Sequence[str], task: Task | None, simulator: Simulator, settings: Sequence[str], form: Format
+) -> None:
+    """Trains on the runs named or on all of a task, and says how good the network is."""
+    from workbench.training import TrainSettings, train
+
+    if bool(refs) == (task is not None):
+        raise UserError("Give the runs to learn from, or --arch and --workload for all runs on that task.")
+    given = build_model(pairs("-s", settings), TrainSettings, "Settings of the training")
+    with Lab.open(there(lab_path(db)), create=False) as lab:
+        runs = _runs(lab, refs, task, simulator)
+        say(f"training on {count(sum(run.points for run in runs))} designs of {_named(runs)}")
+        begun = time.perf_counter()
+        head = train(lab, runs, given)
+        say(f"source model {head.id} kept, {count(head.size)} bytes, after {duration(time.perf_counter() - begun)}")
+        row = _model_row(head, {run.uuid: run.id for run in runs})
+    if form == "json":
+        emit_json(row)
+        return
+    console = stdout()
+    console.print(words(f"source model {head.id}", "bold"))
+    console.print(f"{head.arch} on {head.workload}, {count(head.points)} different designs")
+    scores = row["report"]["scores"]
+    if scores:
+        console.print(f"held out in {scores['folds']} parts, best after {scores['epochs']} epochs:")
+        kinds = zip(row["metrics"], scores["rank_correlation"], scores["rmse_log2"], strict=True)
+        for metric, correlation, error in kinds:
+            console.print(f"  {METRIC_WORDS[metric]:8} rank correlation {correlation:.3f}, error {error:.2f} octaves")
+    say(f"to use it: {command('dse run --search transfer --from ' + ','.join(str(run.id) for run in runs), db)} ...")
+
+
+def _runs(lab: Lab, refs: Sequence[str], task: Task | None, simulator: Simulator) -> tuple[RunHead, ...]:
+    from workbench.training import runs_of
+
+    if task is not None:
+        return runs_of(lab, task, simulator.name, simulator.fingerprint)
+    uuids = {lab.run(ref).uuid: ref for ref in refs}
+    runs = tuple(lab.run_heads(uuids=uuids))
+    for missing in uuids.keys() - {run.uuid for run in runs}:
+        raise UserError(f"Run {uuids[missing]} has no designs yet: there is nothing to learn from it.")
+    return runs
+
+
+def _named(runs: Sequence[RunHead]) -> str:
+    return f"run{'s' if len(runs) > 1 else ''} {', '.join(str(run.id) for run in runs)}"

@@ -1,0 +1,89 @@
+"""`dse sources` and `dse train`: what the lab knows that a search can learn from."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from workbench.cli.options import Arch, Criterion, Csv, Db, Json, Layers, Sim, Simulator, Technology, Workload, chosen
+
+Runs = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[RUN]...", help="Runs by number, uuid or 'last', all of one task.", show_default=False),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-s",
+        "--setting",
+        metavar="NAME=VALUE",
+        help="A setting of the training; repeatable: epochs, learning_rate, alpha, folds, keep, l2_sp, "
+        "allocate_epochs, seed.",
+        show_default=False,
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this file."""
+    app.command()(sources)
+    app.command()(train)
+
+
+def sources(
+    arch: Arch = None,
+    workload: Workload = None,
+    layer: Layers = None,
+    simulator: Simulator = "loopnest",
+    sim: Sim = None,
+    technology: Technology = "common",
+    criterion: Criterion = "edp",
+    db: Db = None,
+    json: Json = False,
+    csv: Csv = False,
+) -> None:
+    """List the runs and source models that a search can learn from.
+
+    With --arch and --workload by how like that task they are, the best first: what 'dse run --from auto' takes, up to
+    10,000 designs and 4 models. Without, in the order in which they were made.
+    """
+    from workbench.cli.knowledgeview import list_sources
+    from workbench.cli.request import optional_task
+    from workbench.cli.settings import pairs
+    from workbench.cli.stored import open_to_look
+    from workbench.runner import make_simulator
+
+    form = chosen(json, csv)
+    task = optional_task(arch, workload, layer or (), technology=technology, criterion=criterion)
+    simulated = make_simulator(simulator, pairs("--sim", sim or ()))
+    with open_to_look(db) as lab:
+        list_sources(lab, simulated, task, form)
+
+
+def train(
+    runs: Runs = None,
+    arch: Arch = None,
+    workload: Workload = None,
+    layer: Layers = None,
+    simulator: Simulator = "loopnest",
+    sim: Sim = None,
+    technology: Technology = "common",
+    criterion: Criterion = "edp",
+    setting: Settings = None,
+    db: Db = None,
+    json: Json = False,
+) -> None:
+    """Train a source network on what the lab knows of a task, and keep it there.
+
+    On the designs of the runs named, or on all those of --arch and --workload. Searches that transfer take it from then
+    on where it is like their task: see 'dse sources'.
+    """
+    from workbench.cli.knowledgeview import train_source
+    from workbench.cli.request import optional_task
+    from workbench.cli.settings import pairs
+    from workbench.runner import make_simulator
+
+    task = optional_task(arch, workload, layer or (), technology=technology, criterion=criterion)
+    simulated = make_simulator(simulator, pairs("--sim", sim or ()))
+    train_source(db, runs or (), task, simulated, setting or (), chosen(json, False))
