@@ -30,7 +30,10 @@ from workbench.searches.learning import Floats, Qor, encoded, predicted_metrics,
 LOCAL = 0.5
 """The part of a pool that lies around the best designs, as far as there are such: INFERRED."""
 BEST = 8
-"""So many of the best designs are looked around. INFERRED."""
+"""So many of the best designs, known or predicted, are looked around. INFERRED."""
+ROUNDS = 8
+"""So often the best predicted designs' neighbours join the pool. INFERRED: where a pool covers a space thinly, a
+network that ranks well still finds nothing without."""
 LEAST = 1e-3
 """No prediction is lower than this part of the least value seen: a network may say anything far from its points."""
 
@@ -103,12 +106,11 @@ class NetworkSearch(Search):
     def _choose(self, limit: int, learnt: bool) -> Iterator[Design | None]:
         """So many designs, each unseen when it is taken before the next; None stands for any."""
         pool = self._pool()
-        predicted = None
-        if len(pool):
-            predicted = self._predict(pool) if learnt else self._estimates(encoded(self.space, pool))
+        predicted = self._values(pool, learnt) if len(pool) else None
         if predicted is None:
             yield from [None] * limit
             return
+        pool, predicted = self._climbed(pool, predicted, learnt)
         orders = self._orders(predicted)
         for _ in range(limit):
             if learnt and self.rng.random() < self._settings.explore:
@@ -127,6 +129,24 @@ class NetworkSearch(Search):
             self._learner = self._make()
         self._learner.learn(history, self._settings.epochs)
         return True
+
+    def _values(self, pool: NDArray[np.int64], learnt: bool) -> Floats | None:
+        """Predicted metrics (n, metrics) of designs (n, axes): by the network, or before there is one by a source's."""
+        return self._predict(pool) if learnt else self._estimates(encoded(self.space, pool))
+
+    def _climbed(self, pool: NDArray[np.int64], predicted: Floats, learnt: bool) -> tuple[NDArray[np.int64], Floats]:
+        """The pool with the neighbours of its best, and of the best of these, some times: as good as a larger one."""
+        there = {tuple(row) for row in pool.tolist()} | self._known
+        for _ in range(ROUNDS if self.space.size > self._settings.pool else 0):
+            best = [tuple(row) for row in pool[next(self._orders(predicted))[:BEST]].tolist()]
+            near = dict.fromkeys(n for design in best for n in self.space.neighbours(design) if n not in there)
+            added = np.array(list(near), dtype=np.int64).reshape(-1, len(self.space.axes))
+            values = self._values(added, learnt) if len(added) else None
+            if values is None:
+                break
+            there.update(near)
+            pool, predicted = np.vstack([pool, added]), np.vstack([predicted, values])
+        return pool, predicted
 
     def _predict(self, pool: NDArray[np.int64]) -> Floats:
         assert self._learner is not None
