@@ -3,8 +3,8 @@
 KNOWN from the paper: the source is AlexNet on a TPU-like array; CONV1-3 on Eyeriss-like, CONV4-6 on Tesla-NPU-like,
 CONV7-9 on Meta-prototype-like; ten runs of each; satisfied within 1 % of both targets. INFERRED: which layers these
 are, the design spaces, the targets. Spaces are those of `benchmarks/tables.py`: thinned out to 100,000 designs at most
-and known completely, without the choice `auto` of a spatial mapping, which takes 24 times as long. Targets: energy and latency
-that the best 1e-4 of all designs meet together. An iteration is one evaluated design; batches are of four.
+and known completely, without the choice `auto` of a spatial mapping, which takes 24 times as long. Targets: energy and
+latency that the best 1e-4 of all designs meet together. An iteration is one evaluated design; batches are of four.
 """
 
 from __future__ import annotations
