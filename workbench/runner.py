@@ -130,6 +130,32 @@ def learnt(lab: Lab, spec: RunSpec, without: Collection[bytes] = ()) -> Knowledg
     return choose(lab, spec.task, spec.simulator, fingerprint, spec.sources, without=without)
 
 
+def asked(spec: RunSpec) -> NewRun:
+    """A run as it is stored, all of it checked but for what it learns from.
+
+    Raises:
+        UserError: an unknown search, simulator, preset or setting.
+    """
+    settings = search_settings(spec.search, spec.search_settings, spec.preset)
+    simulator = make_simulator(spec.simulator, spec.simulator_settings)
+    simulator_settings = SIMULATORS[spec.simulator].Settings.model_validate(spec.simulator_settings)
+    return NewRun(
+        task=dumps(spec.task.canonical()),  # unsorted: the order of the axes is part of the task
+        task_key=spec.task.key,
+        arch=spec.task.template.name,
+        workload=spec.task.workload.name,
+        search=spec.search,
+        search_settings=canonical(settings.model_dump(mode="json")),
+        simulator=spec.simulator,
+        simulator_settings=canonical(simulator_settings.model_dump(mode="json")),
+        fingerprint=simulator.fingerprint,
+        seed=spec.seed,
+        batch=spec.batch,
+        stop=canonical(spec.stop.model_dump(mode="json")),
+        note=spec.note,
+    )
+
+
 def start(lab: Lab, spec: RunSpec, knowledge: Knowledge | None = None) -> Run:
     """A new run in the lab, queued; everything about it is checked first.
 
@@ -138,29 +164,9 @@ def start(lab: Lab, spec: RunSpec, knowledge: Knowledge | None = None) -> Run:
     Raises:
         UserError: an unknown search, simulator, preset or setting, or nothing to learn from where it is asked to.
     """
-    settings = search_settings(spec.search, spec.search_settings, spec.preset)
-    simulator = make_simulator(spec.simulator, spec.simulator_settings)
+    new = asked(spec)
     known = learnt(lab, spec) if knowledge is None else knowledge
-    simulator_settings = SIMULATORS[spec.simulator].Settings.model_validate(spec.simulator_settings)
-    return lab.create_run(
-        NewRun(
-            task=dumps(spec.task.canonical()),  # unsorted: the order of the axes is part of the task
-            task_key=spec.task.key,
-            arch=spec.task.template.name,
-            workload=spec.task.workload.name,
-            search=spec.search,
-            search_settings=canonical(settings.model_dump(mode="json")),
-            simulator=spec.simulator,
-            simulator_settings=canonical(simulator_settings.model_dump(mode="json")),
-            fingerprint=simulator.fingerprint,
-            seed=spec.seed,
-            batch=spec.batch,
-            stop=canonical(spec.stop.model_dump(mode="json")),
-            note=spec.note,
-        ),
-        known.sources,
-        known.models,
-    )
+    return lab.create_run(new, known.sources, known.models)
 
 
 def run(

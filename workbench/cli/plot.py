@@ -69,18 +69,18 @@ def scatter(
     scaled, units = _in_base_units(points, metrics)
     x, y = (Scale.around(float(column.min()), float(column.max())) for column in scaled.T)
     rows = height - 3  # the frame's line, its labels, and the key
-    y_marks = _y_marks(y, units[1], rows)
-    gutter = max(len(text) for text in y_marks.values()) + 1
+    ticks = _y_marks(y, units[1], rows)
+    gutter = max(len(text) for text in ticks.values()) + 1
     columns = width - gutter - 1
     cells = _cells(_positions(scaled, x, y), front, columns, rows, glyphs)
     plot = Text(no_wrap=True, overflow="crop")
     plot.append(f"{names.up} [{units[1]}]\n".rjust(gutter))
     for row in range(rows):
-        plot.append(y_marks.get(row, "").rjust(gutter - 1) + " ")
-        plot.append(glyphs.tick_y if row in y_marks else glyphs.up, FRAME_STYLE)
+        plot.append(ticks.get(row, "").rjust(gutter - 1) + " ")
+        plot.append(glyphs.tick_y if row in ticks else glyphs.up, FRAME_STYLE)
         plot.append_text(cells[row])
         plot.append("\n")
-    _x_axis(plot, x, units[0], gutter, columns, glyphs)
+    x_axis(plot, x, units[0], gutter, columns, glyphs)
     plot.append(" " * (gutter + 1))
     key = Text.assemble(
         (glyphs.front, FRONT_STYLE),
@@ -162,7 +162,7 @@ def _bare(texts: list[str], unit: str) -> list[str]:
     return [text.removesuffix(unit).rstrip() for text in texts]
 
 
-def _x_axis(plot: Text, scale: Scale, unit: str, gutter: int, columns: int, glyphs: Glyphs) -> None:
+def x_axis(plot: Text, scale: Scale, unit: str, gutter: int, columns: int, glyphs: Glyphs) -> None:
     """The frame's bottom with its ticks, and their labels where they do not touch."""
     values = scale.ticks(max(2, columns // 11))
     frame, below = [glyphs.across] * columns, [" "] * (columns + gutter + 1)
