@@ -20,6 +20,13 @@ TASKS: dict[str, Callable[[], Task]] = {
     "one objective": lambda: toy_task(objectives=("energy_pj",)),
     "targets": lambda: toy_task(targets=("latency_cycles<=4000", "energy_pj<=2e6")),
 }
+LIGHT: dict[str, dict[str, int]] = {
+    "mlp": {"epochs": 3, "width": 32, "pool": 512},
+    "transfer": {"epochs": 3, "pool": 512},
+    "multitask": {"epochs": 3, "pool": 512},
+}
+"""Settings that keep a search's contract as the defaults do, in a fraction of the time."""
+
 SETTINGS = [(name, preset) for name, search in SEARCHES.items() for preset in (None, *search.presets)]
 
 every_search = pytest.mark.parametrize(("name", "preset"), SETTINGS)
@@ -27,7 +34,7 @@ every_task = pytest.mark.parametrize("goal", TASKS)
 
 
 def start(name: str, task: Task, seed: int = 0, preset: str | None = None) -> Search:
-    return SEARCHES[name](Problem(task), search_settings(name, {}, preset), seed)
+    return SEARCHES[name](Problem(task), search_settings(name, LIGHT.get(name, {}), preset), seed)
 
 
 def simulate(task: Task, designs: list[Design]) -> list[Outcome]:
