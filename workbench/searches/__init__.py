@@ -14,6 +14,7 @@ from workbench.searches.coordinate import Coordinate
 from workbench.searches.genetic import Genetic
 from workbench.searches.mlp import Mlp
 from workbench.searches.multitask import MultiTaskSearch
+from workbench.searches.reinforce import Reinforce
 from workbench.searches.transfer import Transfer
 from workbench.searches.uniform import Uniform
 
@@ -23,6 +24,7 @@ SEARCHES: dict[str, type[Search]] = {
     "genetic": Genetic,
     "coordinate": Coordinate,
     "bottleneck": Bottleneck,
+    "reinforce": Reinforce,
     "mlp": Mlp,
     "transfer": Transfer,
     "multitask": MultiTaskSearch,
