@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.tables import CACHE, Table, reduced, table
+from models.mlp import Training
 from models.transfer import SourceNetwork, SourceSettings, embed, fresh
 from workbench.executor import evaluate
 from workbench.problem.space import Design
@@ -285,28 +286,37 @@ def _in_a_row(tables: Sequence[Table], method: Method, model: SourceModel, seed:
     }
 
 
-def losses(model: SourceModel, seeds: int, count: int, epochs: int, path: Path | None) -> dict[str, Any]:
-    """The paper's Fig. 6: training loss on VGG16 on the Eyeriss-like array, with and without transfer."""
-    network = SourceNetwork.from_bytes(model.content)
+def losses(given: tuple[Source, SourceModel], seeds: int, count: int, epochs: int, path: Path | None) -> dict[str, Any]:
+    """The paper's Fig. 6: training loss on VGG16 on the Eyeriss-like array, with and without transfer.
+
+    For both ways to draw random weights, since the paper does not say which it means: each with a source of its kind.
+    """
+    fading = SourceSettings(training=Training(initial="fan_in"))
+    networks = {
+        "he": SourceNetwork.from_bytes(given[1].content),
+        "fan_in": source_network(given[0].task, given[0].points, fading),
+    }
     task = Task(reduced("eyeriss_like"), load_workload("vgg16"))
     data = training_points(task.space, points(task, count, 1), PREDICTED)
     assert data is not None
-    curves: dict[str, list[list[float]]] = {"random": [], "transferred": []}
-    for seed in range(seeds):
-        for name, found in curves.items():
-            shape = ((data.X.shape[1],), len(PREDICTED))
-            regressor = fresh(*shape, SourceSettings().training, network.settings.widths, seed)
-            if name == "transferred":
-                embed(regressor, network.transferred)
-            found.append(regressor.fit([data], epochs))
+    shape = ((data.X.shape[1],), len(PREDICTED))
+    curves: dict[str, list[list[float]]] = {}
+    for initial, network in networks.items():
+        for name, layers in (("random", {}), ("transferred", network.transferred)):
+            regressors = [fresh(*shape, network.settings.training, network.settings.widths, s) for s in range(seeds)]
+            for regressor in regressors:
+                embed(regressor, layers)
+            curves[f"{name}, {initial}"] = [regressor.fit([data], epochs) for regressor in regressors]
     marks = [epoch for epoch in (10, 20, 50, 100, 200) if epoch <= epochs]
-    print(f"\ntraining loss, VGG16 on eyeriss_like, {len(data.X)} designs, median of {seeds} seeds")
-    print(f"{'epochs':12} " + " ".join(f"{mark:>8}" for mark in marks))
+    print(
+        f"\ntraining loss, VGG16 on eyeriss_like, {len(data.X)} designs, median of {seeds} seeds; weights drawn as said"
+    )
+    print(f"{'epochs':20} " + " ".join(f"{mark:>8}" for mark in marks))
     figures = {}
     for name, found in curves.items():
         middle = np.median(found, axis=0)  # (epochs,)
         figures[name] = {str(mark): float(middle[mark - 1]) for mark in marks}
-        print(f"{name:12} " + " ".join(f"{figures[name][str(mark)]:8.4f}" for mark in marks))
+        print(f"{name:20} " + " ".join(f"{figures[name][str(mark)]:8.4f}" for mark in marks))
     if path:
         plot(curves, path)
     return {"loss": figures}
@@ -321,10 +331,10 @@ def plot(curves: Mapping[str, Sequence[Sequence[float]]], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(5, 3.2))
-    for (name, found), label in zip(curves.items(), ("random weights", "layers 3-5 transferred"), strict=True):
+    for name, found in curves.items():
         low, middle, high = np.quantile(found, (0.25, 0.5, 0.75), axis=0)
         epochs = np.arange(1, len(middle) + 1)
-        axes.plot(epochs, middle, label=label, gid=name)
+        axes.plot(epochs, middle, label=name, gid=name)
         axes.fill_between(epochs, low, high, alpha=0.25)
     axes.set_yscale("log")
     axes.set_xlabel("epochs on VGG16, Eyeriss-like")
@@ -340,6 +350,7 @@ def main() -> int:
     """Print the tables and, last, one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="four cases, one seed, 60 designs; no picture")
+    parser.add_argument("--only", choices=("study", "scenarios", "loss"), help="one part (default: all three)")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--budget", type=int, default=300, help="designs of a run at most")
     options = parser.parse_args()
@@ -348,10 +359,14 @@ def main() -> int:
     cases, count = (QUICK, 128) if quick else (tuple(CASES), SOURCE_POINTS)
     results = Results(RESULTS)
     given = source(count)
-    figures = study(results, given, cases, seeds, budget)
-    figures |= scenarios(results, given, cases, seeds, budget)
+    figures: dict[str, Any] = {}
+    if options.only in (None, "study"):
+        figures |= study(results, given, cases, seeds, budget)
+    if options.only in (None, "scenarios"):
+        figures |= scenarios(results, given, cases, seeds, budget)
     shown = (64, 20, None) if quick else (FIG6_POINTS, FIG6_EPOCHS, HERE / "paper_loss.svg")
-    figures |= losses(given[1], seeds, *shown)
+    if options.only in (None, "loss"):
+        figures |= losses(given, seeds, *shown)
     print(json.dumps({"quantile": QUANTILE, "budget": budget, "seeds": seeds, **figures}))
     return 0
 

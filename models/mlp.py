@@ -2,7 +2,7 @@
 
 KNOWN from the paper: "seven fully connected layers", numbered 1 to 8; inputs are the design parameters, outputs energy
 and latency; a balanced two-term loss. INFERRED: eight linear layers L1..L8, ReLU between them, widths
-64-128-128-128-128-64-32, Adam at 1e-3, batches of 256 (full batches below that), He's initialisation.
+64-128-128-128-128-64-32, Adam at 1e-3, batches of 256 (full batches below that), He's initial weights.
 
 All weights lie in one flat vector. So "these entries may move" is one mask, an optimiser has one state, and a frozen
 entry keeps its bits: its gradient is 0, its moments stay 0, and Adam subtracts 0. There is no weight decay.
@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil, prod, sqrt
+from typing import Literal
 
 import numpy as np
 import torch
@@ -22,6 +23,9 @@ from torch import Tensor
 from models.base import Floats, Points
 from models.scaling import Scale, Scaling
 
+Initial = Literal["he", "fan_in"]
+"""Uniform weights and biases 0 as He et al. 2015, eq. 10, or all uniform in +-1/sqrt(inputs) as PyTorch draws them when
+it is not told. Through eight layers the latter's signals fade, and training starts slowly."""
 WIDTHS = (64, 128, 128, 128, 128, 64, 32)
 """Outputs of L1 to L7. INFERRED."""
 
@@ -36,6 +40,7 @@ class Training:
     alpha: float = 1.0
     """The weight of the second output's error (latency) beside the first's (energy), both z-scored."""
     scale: Scale = "log"
+    initial: Initial = "he"
 
     def __post_init__(self) -> None:
         if self.epochs < 0 or self.batch < 1 or not self.learning_rate > 0 or not self.alpha >= 0:
@@ -49,7 +54,12 @@ class Network:
     """
 
     def __init__(
-        self, inputs: Sequence[int], outputs: int, generator: torch.Generator, widths: Sequence[int] = WIDTHS
+        self,
+        inputs: Sequence[int],
+        outputs: int,
+        generator: torch.Generator,
+        widths: Sequence[int] = WIDTHS,
+        initial: Initial = "he",
     ) -> None:
         if len(widths) != 7 or min(*inputs, outputs, *widths) < 1:
             raise ValueError(f"a network needs 7 widths, all sizes at least 1, got {inputs}, {widths}, {outputs}")
@@ -63,10 +73,14 @@ class Network:
             self._shapes |= {f"{name}.weight": (n_out, n_in), f"{name}.bias": (n_out,)}
         self._sizes = [prod(shape) for shape in self._shapes.values()]
         self.weights = torch.zeros(sum(self._sizes))
-        for name, part in self.parts().items():
-            if part.ndim == 2:  # He et al. 2015, eq. 10, uniform; biases start at 0
-                bound = sqrt(6 / part.shape[1])
-                part.copy_((torch.rand(part.shape, generator=generator) * 2 - 1) * (bound if "L8" not in name else 0.1))
+        for name, (_, n_in) in shapes.items():
+            weight, bias = self.parts()[f"{name}.weight"], self.parts()[f"{name}.bias"]
+            if initial == "fan_in":
+                for part in (weight, bias):
+                    part.copy_((torch.rand(part.shape, generator=generator) * 2 - 1) / sqrt(n_in))
+                continue
+            bound = 0.1 if name.startswith("L8") else sqrt(6 / n_in)  # L8: first predictions near the mean
+            weight.copy_((torch.rand(weight.shape, generator=generator) * 2 - 1) * bound)
 
     def parts(self, flat: Tensor | None = None) -> dict[str, Tensor]:
         """Views of the weights, or of a vector as long, by name: `L3.weight` (out, in), `L1.0.bias` (out,)."""

@@ -215,7 +215,7 @@ def train_source(points: Points, facts: Facts, settings: SourceSettings | None =
 def fresh(inputs: Sequence[int], outputs: int, training: Training, widths: Sequence[int], seed: int) -> Regressor:
     """A network of random weights, one input width per task, ready to be trained."""
     generator = seeded(seed)
-    return Regressor(Network(inputs, outputs, generator, widths), training, generator)
+    return Regressor(Network(inputs, outputs, generator, widths, training.initial), training, generator)
 
 
 def cross_validate(points: Points, settings: SourceSettings, seed: int = 0) -> Scores:

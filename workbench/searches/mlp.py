@@ -76,5 +76,9 @@ def training_of(settings: NetworkSettings) -> Training:
     from models.mlp import Training
 
     return Training(
-        epochs=settings.epochs, learning_rate=settings.learning_rate, alpha=settings.alpha, scale=settings.scale
+        epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        alpha=settings.alpha,
+        scale=settings.scale,
+        initial=settings.initial,
     )

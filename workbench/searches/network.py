@@ -58,6 +58,9 @@ class NetworkSettings(SearchSettings):
     scale: Literal["log", "raw"] = Field(
         "log", description="Targets as z-scored logarithms, or as raw values: then alpha 1 is Var(E)/Var(L) on them."
     )
+    initial: Literal["he", "fan_in"] = Field(
+        "he", description="How random weights start: He's, or PyTorch's own, with which training starts slowly."
+    )
     pool: int = Field(4096, ge=1, le=100_000, description="Candidates predicted for each batch.")
     explore: float = Field(0.1, ge=0, le=1, description="Part of the designs that are drawn at random all the same.")
     qor: Qor = Field(
