@@ -139,8 +139,9 @@ def test_auto_keeps_within_its_bounds_and_takes_the_beginning_of_a_run(lab, monk
     far, near = done(lab, spec("uniform", task=other_arch())), done(lab, spec("uniform"))
     monkeypatch.setattr(knowledge, "POINTS_MOST", 15)
     assert given(lab, start(lab, spec()).id).sources == ((near.uuid, 12), (far.uuid, 3))
-    monkeypatch.setattr(knowledge, "RUN_POINTS_MOST", 5)
-    assert given(lab, start(lab, spec()).id).sources == ((near.uuid, 5), (far.uuid, 5))
+    again = done(lab, spec("uniform", seed=1))
+    monkeypatch.setattr(knowledge, "SOURCE_POINTS_MOST", 13)
+    assert given(lab, start(lab, spec()).id).sources == ((near.uuid, 12), (again.uuid, 1), (far.uuid, 2))
     named = given(lab, start(lab, spec(sources=(str(far.id),))).id)
     assert named.sources == ((far.uuid, 12),), "a run that is named is given whole"
 

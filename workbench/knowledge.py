@@ -28,8 +28,8 @@ from workbench.similarity import Profile, Similarity, subject_key
 
 POINTS_MOST = 10_000
 """Points that `auto` gives a run in all: what a search can learn from in seconds."""
-RUN_POINTS_MOST = 2_000
-"""Points that `auto` takes of one run, its first: no long run shall crowd out the others."""
+SOURCE_POINTS_MOST = 2_000
+"""Points that `auto` takes of one source, of its earliest runs: what was searched often shall not crowd out others."""
 MODELS_MOST = 4
 """Source models that `auto` gives a run."""
 TRANSFER = "transfer"
@@ -119,12 +119,13 @@ def known_runs(lab: Lab, simulator: str) -> list[KnownRuns]:
 def _by_subject(runs: Iterable[RunHead]) -> list[KnownRuns]:
     """Runs of one subject and fingerprint together, in the order of their first ones."""
     grouped: dict[tuple[bytes, str], list[RunHead]] = {}
-    tasks: dict[str, Task] = {}  # by their text: many runs share one
+    tasks: dict[str, tuple[bytes, Task]] = {}  # by their text: many runs share one
     for run in runs:
         if run.task not in tasks:
-            tasks[run.task] = Task.from_canonical(loads(run.task))
-        grouped.setdefault((subject_key(tasks[run.task]), run.fingerprint), []).append(run)
-    return [KnownRuns(tasks[members[0].task], version, tuple(members)) for (_, version), members in grouped.items()]
+            task = Task.from_canonical(loads(run.task))
+            tasks[run.task] = subject_key(task), task
+        grouped.setdefault((tasks[run.task][0], run.fingerprint), []).append(run)
+    return [KnownRuns(tasks[members[0].task][1], version, tuple(members)) for (_, version), members in grouped.items()]
 
 
 def known_models(lab: Lab, simulator: str) -> list[KnownModel]:
@@ -167,7 +168,7 @@ def choose(
     models = [model for model, _ in ranked(known_models(lab, simulator), task, fingerprint)]
     if wanted[0] == AUTO:
         best = [known for known, _ in ranked(known_runs(lab, simulator), task, fingerprint)]
-        sources = _within_bounds(run for known in best if known.subject not in without for run in known.runs)
+        sources = _within_bounds([known for known in best if known.subject not in without])
         fit = [model.head.key for model in models if model.subject not in without]
         return Knowledge(tuple(sources), tuple(fit[:MODELS_MOST]))
     runs = {run.uuid: run for run in (_named(lab, ref, simulator) for ref in wanted)}
@@ -175,14 +176,16 @@ def choose(
     return Knowledge(tuple(RunSource(run.uuid, run.points) for run in runs.values()), tuple(own))
 
 
-def _within_bounds(runs: Iterable[RunHead]) -> list[RunSource]:
-    """As many points as `auto` gives, of the first runs."""
+def _within_bounds(best: Sequence[KnownRuns]) -> list[RunSource]:
+    """As many points as `auto` gives, of the first sources."""
     sources: list[RunSource] = []
     left = POINTS_MOST
-    for run in runs:
-        taken = min(run.points, RUN_POINTS_MOST, left)
-        left -= taken
-        sources += [RunSource(run.uuid, taken)] if taken else []
+    for known in best:
+        of_this = min(SOURCE_POINTS_MOST, left)
+        for run in known.runs:
+            taken = min(run.points, of_this)
+            of_this, left = of_this - taken, left - taken
+            sources += [RunSource(run.uuid, taken)] if taken else []
     return sources
 
 

@@ -46,7 +46,7 @@ def sources(
     """List the runs and source models that a search can learn from.
 
     With --arch and --workload by how like that task they are, the best first: what 'dse run --from auto' takes, up to
-    10,000 designs and 4 models. Without, in the order in which they were made.
+    10,000 designs (2,000 of each source) and 4 models. Without, in the order in which they were made.
     """
     from workbench.cli.knowledgeview import list_sources
     from workbench.cli.request import optional_task
