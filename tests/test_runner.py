@@ -16,6 +16,7 @@ import pytest
 
 from store.database import Lab
 from store.errors import BusyRunError, StoreError
+from tests.searches.listed import NAMES
 from tests.toy import SMALL, ToySimulator, toy_task
 from workbench.errors import SimulatorError, UserError
 from workbench.library import history
@@ -55,7 +56,7 @@ def kept(lab: Lab, run_id: int) -> tuple[object, ...]:
     return checkpoint, lab.points(run_id), [p.seq for p in lab.front(run_id)], steps, head
 
 
-@pytest.mark.parametrize("search", SEARCHES)
+@pytest.mark.parametrize("search", NAMES)
 def test_a_run_is_stored_step_by_step_as_it_is_shown(lab, search):
     row = start(lab, spec(search))
     assert row.status == "queued"
@@ -73,7 +74,7 @@ def test_a_run_is_stored_step_by_step_as_it_is_shown(lab, search):
     assert lab.run(row.id).status == "done"
 
 
-@pytest.mark.parametrize("search", SEARCHES)
+@pytest.mark.parametrize("search", NAMES)
 def test_front_bests_and_counts_are_those_of_the_points(lab, search):
     row = start(lab, spec(search))
     last = list(run(lab, row.id))[-1]
@@ -88,14 +89,14 @@ def test_front_bests_and_counts_are_those_of_the_points(lab, search):
     assert 0 < last.hypervolume < 1
 
 
-@pytest.mark.parametrize("search", SEARCHES)
+@pytest.mark.parametrize("search", NAMES)
 def test_hypervolume_never_falls(lab, search):
     row = start(lab, spec(search))
     volumes = [step.hypervolume for step in run(lab, row.id)]
     assert volumes == sorted(volumes)
 
 
-@pytest.mark.parametrize("search", SEARCHES)
+@pytest.mark.parametrize("search", NAMES)
 def test_stopping_after_every_step_changes_nothing(tmp_path, search):
     with Lab.open(tmp_path / "one.db") as whole, Lab.open(tmp_path / "many.db") as parts:
         assert list(run(whole, start(whole, spec(search)).id))
@@ -129,7 +130,7 @@ def test_a_run_asked_to_stop_at_once_does_nothing_and_a_done_run_yields_nothing(
     assert lab.run(row.id).status == "done"
 
 
-@pytest.mark.parametrize("search", SEARCHES)
+@pytest.mark.parametrize("search", NAMES)
 def test_the_same_run_again_simulates_nothing(lab, tmp_path, search):
     log = tmp_path / "log"
     logged = spec(search, simulator_settings={"log": str(log)}, task=toy_task(layers=2))
@@ -263,7 +264,7 @@ def test_a_run_that_another_process_works_on_is_left_to_it(lab):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("search", SEARCHES)
+@pytest.mark.parametrize("search", NAMES)
 def test_killed_at_random_moments_and_resumed_it_equals_the_uninterrupted_run(tmp_path, search):
     wanted = spec(search, budget=160, simulator_settings={"delay_s": 0.004})
     with Lab.open(tmp_path / "whole.db") as whole:

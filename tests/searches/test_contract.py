@@ -7,6 +7,7 @@ from json import dumps, loads
 
 import pytest
 
+from tests.searches.listed import EVERY, NAMES
 from tests.toy import LARGE, MIDDLE, SMALL, ToySettings, ToySimulator, toy_task
 from workbench.errors import UserError
 from workbench.problem.metrics import Infeasible, Metrics, Outcome
@@ -27,9 +28,7 @@ LIGHT: dict[str, dict[str, int]] = {
 }
 """Settings that keep a search's contract as the defaults do, in a fraction of the time."""
 
-SETTINGS = [(name, preset) for name, search in SEARCHES.items() for preset in (None, *search.presets)]
-
-every_search = pytest.mark.parametrize(("name", "preset"), SETTINGS)
+every_search = pytest.mark.parametrize(("name", "preset"), EVERY)
 every_task = pytest.mark.parametrize("goal", TASKS)
 
 
@@ -185,7 +184,7 @@ def test_it_is_listed_under_its_name_and_every_setting_has_a_default_and_a_descr
     search.Settings()
 
 
-@pytest.mark.parametrize("name", SEARCHES)
+@pytest.mark.parametrize("name", NAMES)
 def test_an_unknown_setting_or_preset_is_named_in_one_line(name):
     with pytest.raises(UserError, match="unknown key 'nonsense'"):
         search_settings(name, {"nonsense": 1})

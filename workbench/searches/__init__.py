@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
-from workbench.errors import unknown_name
+from workbench.errors import UserError, unknown_name
 from workbench.problem.yamlfile import build_model
 from workbench.searches.anneal import Anneal
 from workbench.searches.base import Search, SearchSettings
@@ -14,6 +15,7 @@ from workbench.searches.coordinate import Coordinate
 from workbench.searches.genetic import Genetic
 from workbench.searches.mlp import Mlp
 from workbench.searches.multitask import MultiTaskSearch
+from workbench.searches.optuna import Optuna
 from workbench.searches.reinforce import Reinforce
 from workbench.searches.transfer import Transfer
 from workbench.searches.uniform import Uniform
@@ -25,6 +27,7 @@ SEARCHES: dict[str, type[Search]] = {
     "coordinate": Coordinate,
     "bottleneck": Bottleneck,
     "reinforce": Reinforce,
+    "optuna": Optuna,
     "mlp": Mlp,
     "transfer": Transfer,
     "multitask": MultiTaskSearch,
@@ -35,10 +38,13 @@ def search_settings(name: str, given: Mapping[str, Any], preset: str | None = No
     """A search's settings: the defaults, a preset's over them, and what is given over both.
 
     Raises:
-        UserError: there is no such search, preset or setting, or a value is out of its bounds.
+        UserError: there is no such search, preset or setting, a value is out of its bounds, or the search needs a
+            library that is not there.
     """
     if name not in SEARCHES:
         raise unknown_name("search", name, SEARCHES)
+    if (needed := SEARCHES[name].needs) is not None and find_spec(needed) is None:
+        raise UserError(f"The search {name!r} needs {needed}: pip install 'dse-workbench[{needed}]'")
     presets = SEARCHES[name].presets
     if preset is not None and preset not in presets:
         raise unknown_name(f"preset of search {name!r}", preset, presets)

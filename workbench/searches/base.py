@@ -83,6 +83,8 @@ class Search(ABC):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     transfers: ClassVar[bool] = False
     """Whether it learns from `Problem.sources` and `Problem.models`."""
+    needs: ClassVar[str | None] = None
+    """The library it cannot do without, if that is an extra; the extra has the same name."""
 
     def __init__(self, problem: Problem, settings: SearchSettings, seed: int) -> None:
         self.problem = problem
