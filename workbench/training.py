@@ -1,15 +1,14 @@
-"""Source models: networks trained on what the lab knows of one subject, kept with where they come from. Loads torch."""
+"""Source models: networks trained on what the lab knows of one subject, and kept with where they come from."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from json import dumps
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.mlp import Training
-from models.transfer import SourceSettings
 from store.database import Lab
 from store.knowledge import NewModel
 from store.rows import ModelHead, RunHead
@@ -18,6 +17,9 @@ from workbench.knowledge import TRANSFER, known_runs, merged
 from workbench.problem.task import Task
 from workbench.searches.learning import source_network
 from workbench.similarity import subject_key
+
+if TYPE_CHECKING:
+    from models.transfer import SourceSettings
 
 
 class TrainSettings(BaseModel):
@@ -53,6 +55,8 @@ def runs_of(lab: Lab, task: Task, simulator: str, fingerprint: str) -> tuple[Run
 
 def train(lab: Lab, runs: Sequence[RunHead], settings: TrainSettings) -> ModelHead:
     """Trains on all points of the runs, and keeps the network; equal points and settings give the same one again.
+
+    Loads torch.
 
     Raises:
         UserError: the runs are of several subjects, or have too little to learn from.
@@ -91,6 +95,9 @@ def train(lab: Lab, runs: Sequence[RunHead], settings: TrainSettings) -> ModelHe
 
 
 def _network_settings(settings: TrainSettings) -> SourceSettings:
+    from models.mlp import Training
+    from models.transfer import SourceSettings
+
     return SourceSettings(
         Training(epochs=settings.epochs, learning_rate=settings.learning_rate, alpha=settings.alpha),
         keep=settings.keep,

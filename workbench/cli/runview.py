@@ -175,7 +175,9 @@ def _work(history: Sequence[Progress]) -> str:
     seconds = sum(progress.seconds for progress in history)
     if not history or not seconds:
         return "none yet"
-    return f"{duration(seconds)}, {history[-1].points / seconds:.3g} designs a second"
+    own = [progress.search_seconds for progress in history if progress.search_seconds is not None]
+    searching = f"; the search itself took {duration(sum(own))}" if own else ""
+    return f"{duration(seconds)}, {history[-1].points / seconds:.3g} designs a second{searching}"
 
 
 def _print_bests(console: Console, run: StoredRun) -> None:
