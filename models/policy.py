@@ -52,12 +52,6 @@ class Policy:
                 choices[:, i] = drawn.clamp(max=self._counts[i] - 1)  # the last sum may fall short of 1
         return choices.numpy()
 
-    def probability(self, context: Floats, choices: Ints) -> Floats:
-        """Of whole sequences of choices: (n, w), (n, a) -> (n,)."""
-        with one_thread(), torch.no_grad():
-            logs = self._log_probability(context, choices).sum(dim=1).exp()
-        return logs.double().numpy()
-
     def learn(self, context: Floats, choices: Ints, returns: Floats) -> None:
         """One step of Adam: choices with positive returns become likelier.  # (n, w), (n, a), (n, a)"""
         with one_thread():

@@ -33,6 +33,13 @@ def test_importing_the_command_line_loads_no_heavy_library(tmp_path: Path):
     assert done.stdout.split() == []
 
 
+def test_the_table_of_searches_waits_for_no_heavy_library(tmp_path: Path):
+    heavy = {"torch", "optuna", "sklearn"}
+    done = python(f"import sys, workbench.searches; print(*sorted({heavy!r} & sys.modules.keys()))", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
+
+
 def test_the_version_is_the_one_in_pyproject():
     pyproject = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
     assert workbench.__version__ == pyproject["project"]["version"]
