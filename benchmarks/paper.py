@@ -10,11 +10,12 @@ latency that the best 1e-4 of all designs meet together. An iteration is one eva
 from __future__ import annotations
 
 import argparse
-import inspect
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from statistics import fmean, median, quantiles
@@ -107,13 +108,16 @@ def _parsed(line: str) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
+@cache
 def code_of(search: str) -> str:
-    """A digest of the files that a search is made of: what they measured is out of date when they change."""
-    files: set[Path] = set((HERE.parent / "models").glob("*.py")) if SEARCHES[search].transfers else set()
-    for cls in SEARCHES[search].__mro__:
-        if cls.__module__.startswith("workbench."):
-            path = Path(inspect.getfile(cls))
-            files |= set(path.parent.glob("*.py")) if path.name == "__init__.py" else {path}
+    """A digest of the searches' and models' files that a search is made of: what changes them outdates its results."""
+    todo, files = [cls.__module__ for cls in SEARCHES[search].__mro__], set[Path]()
+    while todo:
+        stem = HERE.parent / todo.pop().replace(".", "/")
+        for path in (stem.with_suffix(".py"), stem / "__init__.py"):
+            if path.exists() and path not in files and path.parent.name != "workbench":
+                files.add(path)
+                todo += re.findall(r"^ *from ((?:models|workbench\.searches)\.[\w.]+) import", path.read_text(), re.M)
     return blake2b(b"".join(path.read_bytes() for path in sorted(files)), digest_size=6).hexdigest()
 
 
