@@ -20,8 +20,8 @@ holds no weights: they are learnt again from the history, bit for bit, some mill
 the policy draws and that is known gives way to another draw at a higher temperature, and in the end to an unseen one
 near it.
 
-The step of 1e-2 is set for budgets of hundreds: on four tasks (see module `anneal`; four seeds) it takes 123 designs to the best
-thousandth of the space, 3e-3 takes 179 and ConfuciuX' own 1e-3 (preset `confuciux`) 298.
+The step of 1e-2 is set for budgets of hundreds: on four tasks (see module `anneal`; four seeds) it takes 123 designs to
+the best thousandth of the space, 3e-3 takes 179 and ConfuciuX' own 1e-3 (preset `confuciux`) 298.
 """
 
 from __future__ import annotations
