@@ -91,10 +91,11 @@ def features(task: Task, designs: Sequence[Design]) -> Features:
     layers = task.workload.compute_layers()
     macs = np.array([layer.macs * count for layer, count in layers], dtype=np.float64)
     parts = [_of_layer(task, hardware, layer) for layer, _ in layers]
-    values = np.tensordot(macs / macs.sum(), np.stack([values for values, _ in parts]), axes=1)
-    counts = np.log2([count for _, count in layers])
-    estimate = np.logaddexp2.reduce(np.stack([e + n for (_, e), n in zip(parts, counts, strict=True)]))
-    return Features(values, estimate, hardware.area_um2)
+    values, whole = np.zeros_like(parts[0][0]), np.full((len(designs), 2), -np.inf)
+    for (found, estimate), weight, (_, count) in zip(parts, macs / macs.sum(), layers, strict=True):
+        values = values + weight * found
+        whole = np.logaddexp2(whole, estimate + np.log2(count))
+    return Features(values, whole, hardware.area_um2)
 
 
 def _hardware(task: Task, designs: Sequence[Design]) -> _Hardware:

@@ -13,6 +13,7 @@ from workbench.searches.base import Search, SearchSettings
 from workbench.searches.bottleneck import Bottleneck
 from workbench.searches.coordinate import Coordinate
 from workbench.searches.genetic import Genetic
+from workbench.searches.guided import Guided
 from workbench.searches.mlp import Mlp
 from workbench.searches.multitask import MultiTaskSearch
 from workbench.searches.optuna import Optuna
@@ -28,6 +29,7 @@ SEARCHES: dict[str, type[Search]] = {
     "bottleneck": Bottleneck,
     "reinforce": Reinforce,
     "optuna": Optuna,
+    "guided": Guided,
     "mlp": Mlp,
     "transfer": Transfer,
     "multitask": MultiTaskSearch,
