@@ -133,7 +133,8 @@ def test_a_run_asked_to_stop_at_once_does_nothing_and_a_done_run_yields_nothing(
 @pytest.mark.parametrize("search", NAMES)
 def test_the_same_run_again_simulates_nothing(lab, tmp_path, search):
     log = tmp_path / "log"
-    logged = spec(search, simulator_settings={"log": str(log)}, task=toy_task(layers=2))
+    settings = {"log": str(log)}
+    logged = spec(search, simulator_settings=settings, task=toy_task(layers=2), sources=("none",))  # not of the first
     first = list(run(lab, start(lab, logged).id))
     lines = log.read_text().splitlines()
     second = list(run(lab, start(lab, logged).id))

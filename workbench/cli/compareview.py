@@ -233,18 +233,17 @@ def _columns(comparison: Comparison) -> list[Column]:
 
 
 def _flat(row: Row, budget: int) -> dict[str, Any]:
-    """Quartiles as texts: `57 (41-88)`."""
-    texts = {f"hv_{s}": _quartiles(row["hypervolume"][f"{s:.0%}"], "{:.3f}", "") for s in SHARES}
-    needed = row["designs_to_target"]
-    return texts | {"to_target": _quartiles(needed, "{:.0f}", f">{budget}") if needed else None}
+    """Quartiles as texts: `57 (41 to 88)`; what no quarter of the runs came to is beyond the budget."""
+    texts = {f"hv_{share}": _quartiles(row["hypervolume"][f"{share:.0%}"], "{:.3f}", "") for share in SHARES}
+    needed, beyond = row["designs_to_target"], f">{count(budget)}"
+    if needed is None:
+        return texts
+    return texts | {"to_target": beyond if needed["lower"] is None else _quartiles(needed, "{:.0f}", beyond)}
 
 
 def _quartiles(values: Row, form: str, beyond: str) -> str:
-    lower, middle, upper = (
-        beyond if value is None else form.format(value)
-        for value in (values["lower"], values["median"], values["upper"])
-    )
-    return f"{middle} ({lower}-{upper})"
+    shown = {key: beyond if value is None else form.format(value) for key, value in values.items()}
+    return f"{shown['median']} ({shown['lower']} to {shown['upper']})"
 
 
 def _print_notes(console: Console, comparison: Comparison) -> None:
