@@ -28,7 +28,7 @@ from workbench.searches.cost import is_front, relative_cost
 from workbench.searches.learning import Floats, Qor, encoded, predicted_metrics, quality_order, values
 
 LOCAL = 0.5
-"""The part of a pool that lies around the best designs, as far as there are such: INFERRED."""
+"""The part of a pool, and of what is explored, that lies around the best designs. INFERRED."""
 BEST = 8
 """So many of the best designs, known or predicted, are looked around. INFERRED."""
 ROUNDS = 8
@@ -62,7 +62,12 @@ class NetworkSettings(SearchSettings):
         "he", description="How random weights start: He's, or PyTorch's own, with which training starts slowly."
     )
     pool: int = Field(4096, ge=1, le=100_000, description="Candidates predicted for each batch.")
-    explore: float = Field(0.1, ge=0, le=1, description="Part of the designs that are drawn at random all the same.")
+    explore: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="Part of the designs drawn without the network: half next to the best so far, half anywhere.",
+    )
     qor: Qor = Field(
         "min",
         description="With r = bound / value of each target, how designs rank: by the least r, by the product of all, "
@@ -117,11 +122,19 @@ class NetworkSearch(Search):
         orders = self._orders(predicted)
         for _ in range(limit):
             if learnt and self.rng.random() < self._settings.explore:
-                yield None
+                yield self._explored()
                 continue
             order = next(orders)
             designs = (tuple(int(c) for c in pool[place]) for place in order)
             yield next((design for design in designs if design not in self._known), None)
+
+    def _explored(self) -> Design | None:
+        """What the network has no say in: where it is wrong about the best, it is told so by their neighbours."""
+        if self.rng.random() < LOCAL:
+            near = [n for design in self._best() for n in self.space.neighbours(design) if n not in self._known]
+            if near:
+                return near[int(self.rng.integers(len(near)))]
+        return None
 
     def _learn(self, history: Sequence[Evaluated]) -> bool:
         """Trains on these points; whether there are enough, and some that can be built."""
