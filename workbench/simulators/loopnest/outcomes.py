@@ -76,9 +76,7 @@ def _levels(case: Case, rows: Rows, i: int, operand: str) -> tuple[LoopLevel, ..
 def _split(order: tuple[Loop, ...], memories: tuple[str, ...], ends: tuple[int, ...]) -> tuple[LoopLevel, ...]:
     """Loops by the level that keeps them. Many designs share a mapping, which is large: equal ones are one object."""
     starts = (0, *ends[:-1])
-    return tuple(
-        LoopLevel(memory, order[start:end]) for memory, start, end in zip(memories, starts, ends, strict=True)
-    )
+    return tuple(LoopLevel(memory, order[start:end]) for memory, start, end in zip(memories, starts, ends, strict=True))
 
 
 def why_not(
