@@ -35,6 +35,8 @@ START_S: Final = 1.0
 """What it costs to start the workers: each imports numpy and the simulator."""
 HANDING_S: Final = 0.001
 """What it costs to hand a chunk to a worker and to take its outcomes back."""
+LOOK_S: Final = 0.25
+"""How long this process works alone before it asks again whether workers would pay."""
 CHUNK_S: Final = 0.1
 """How long a worker should be busy with one chunk, where there is work enough: long against handing it over."""
 CHUNKS_PER_WORKER: Final = 2
@@ -144,12 +146,30 @@ class Workers:
         chunks = [Chunk(index, piece.designs) for index, piece in enumerate(pieces) if piece.designs]
         if self.jobs > 1 and not getattr(simulator, "own_workers", False):
             chunks = self._paced(simulator, pieces, chunks, results)
-            spread = self._spread(simulator, chunks)
-            if spread:
-                self._there(simulator, pieces, spread, results)
-                return results.in_order()
+            while chunks:
+                spread = self._spread(simulator, chunks)
+                if spread:
+                    self._there(simulator, pieces, spread, results)
+                    return results.in_order()
+                now, chunks = self._slice(simulator, chunks)
+                before = self.seconds
+                self._here(simulator, pieces, now, results)
+                self._forgone_s += (self.seconds - before) * (1 - 1 / self.jobs)
+            return results.in_order()
         self._here(simulator, pieces, chunks, results)
         return results.in_order()
+
+    def _slice(self, simulator: Simulator, chunks: Sequence[Chunk]) -> tuple[list[Chunk], list[Chunk]]:
+        """What takes about LOOK_S at the present pace, and the rest: the pace is a guess until all kinds were seen."""
+        pace_s = self._pace_s[simulator.fingerprint]
+        room = max(1, int(LOOK_S / pace_s)) if pace_s > 0 else sum(len(chunk.designs) for chunk in chunks)
+        now, rest = [], []
+        for chunk in chunks:
+            taken = chunk.designs[:room]
+            room -= len(taken)
+            now += [Chunk(chunk.piece, taken)] if taken else []
+            rest += [Chunk(chunk.piece, chunk.designs[len(taken) :])] if len(taken) < len(chunk.designs) else []
+        return now, rest
 
     def _paced(
         self, simulator: Simulator, pieces: Sequence[Piece], chunks: Sequence[Chunk], results: _Results
@@ -179,10 +199,8 @@ class Workers:
         gain_s = evaluations * pace_s * (1 - 1 / at_once) - len(cut) * HANDING_S
         if gain_s <= 0:
             return []
-        if self._pool is None:
-            self._forgone_s += gain_s
-            if self._forgone_s < START_S:
-                return []
+        if self._pool is None and self._forgone_s + gain_s < START_S:
+            return []
         return cut
 
     def _here(self, simulator: Simulator, pieces: Sequence[Piece], chunks: Sequence[Chunk], results: _Results) -> None:
