@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from workbench.problem.metrics import METRIC_UNITS
+from workbench.searches import SEARCHES
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -42,6 +43,12 @@ def test_the_commands_run_in_order_on_the_files_shown(tmp_path: Path):
 def test_every_metric_is_explained_with_its_unit():
     for metric, unit in METRIC_UNITS.items():
         assert re.search(rf"^\| `{metric}` \| {re.escape(unit)} \|", README, flags=re.MULTILINE), metric
+
+
+def test_every_search_has_a_row():
+    section = README.split("\n## Which search\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`[^|]+`) \|", section, flags=re.MULTILINE)
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(SEARCHES)
 
 
 def test_every_file_and_folder_that_is_named_exists():
