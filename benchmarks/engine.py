@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 
 import numpy as np
 
@@ -109,7 +109,7 @@ def beside_zigzag(python: str, quick: bool) -> dict[str, float]:
             line = f"{name + ', ' + layer.name:<36} {seconds:9.2f} "
             for kernel, compiled in kernels:
                 all_orders.cache_clear()
-                ours = _mean(arch, layer, compiled)
+                ours = fmean(_timed(arch, layer, compiled))
                 ratios[kernel].append(seconds / ours)
                 line += f" {ours * 1e3:10.2f} {seconds / ours:8.0f}"
             found = evaluate_layer([arch], layer, "edp", FACTORS)[0]
@@ -122,11 +122,13 @@ def beside_zigzag(python: str, quick: bool) -> dict[str, float]:
     return {f"speed_ratio_{kernel}": round(median(found_ratios)) for kernel, found_ratios in ratios.items()}
 
 
-def _mean(arch: Arch, layer: Layer, compiled: bool) -> float:
+def _timed(arch: Arch, layer: Layer, compiled: bool) -> list[float]:
+    """CPU seconds of each of REPEATS calls."""
+
     def work() -> None:
         evaluate_layer([arch], layer, "edp", FACTORS, compiled=compiled)
 
-    return sum(cpu_seconds(work) for _ in range(REPEATS)) / REPEATS
+    return [cpu_seconds(work) for _ in range(REPEATS)]
 
 
 def cold() -> float:
@@ -140,12 +142,12 @@ def cold() -> float:
 
 
 def mappings_per_second() -> float:
-    """Loop orders under all fillings, per CPU second, on the best kernel there is."""
+    """Loop orders under all fillings, per CPU second, on the best kernel there is: median of REPEATS, tables warm."""
     arch, layer = shipped("meta_prototype_like"), LAYERS[2]
     loops = temporal_loops(dict(candidates(arch, layer)[0].remaining), FACTORS)
     mappings = len(all_orders(loops, sliding_loops(layer)).order) + PROMISING * (len(FILLINGS) - 1)
-    _mean(arch, layer, fast_available())
-    seconds = _mean(arch, layer, fast_available())
+    _timed(arch, layer, fast_available())
+    seconds = median(_timed(arch, layer, fast_available()))
     print(f"\n== Mappings per CPU second: {mappings / seconds:,.0f} ({mappings} in {seconds * 1e3:.2f} ms)")
     return round(mappings / seconds)
 
