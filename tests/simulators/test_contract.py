@@ -164,6 +164,15 @@ def test_nothing_is_written_to_the_terminal_or_the_folder(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("kind", [kind for kind in SIMULATORS.values() if "python" in kind.Settings.model_fields])
+def test_an_interpreter_is_kept_by_its_full_path_or_looked_up_by_its_name(
+    kind: type[Simulator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    kept = [kind.Settings(python=python).model_dump()["python"] for python in ("bin/python", "python3", "")]
+    assert kept == [str(tmp_path / "bin" / "python"), "python3", ""]
+
+
 def test_a_second_run_simulates_nothing(
     name: str, settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -13,12 +13,17 @@ from pydantic import AfterValidator
 from workbench.errors import UserError
 
 
-def _absolute(path: str) -> str:
-    """A run keeps its settings, and may be resumed from another folder; a bare name is looked up on the path."""
-    return str(Path(path).expanduser().absolute()) if os.sep in path else path
+def absolute(path: str) -> str:
+    """A run keeps its settings, and may be resumed from another folder."""
+    return str(Path(path).expanduser().absolute())
 
 
-Python = Annotated[str, AfterValidator(_absolute)]
+def _program(path: str) -> str:
+    """A bare name is looked up on the path, wherever the workbench is started."""
+    return absolute(path) if os.sep in path else path
+
+
+Python = Annotated[str, AfterValidator(_program)]
 """A path to an interpreter, its name, or nothing for the workbench's own."""
 
 

@@ -20,6 +20,7 @@ from workbench.problem.space import Design
 from workbench.problem.task import Criterion, Task
 from workbench.problem.yamlfile import read_model
 from workbench.simulators.external import batch
+from workbench.simulators.external.interpreter import absolute
 from workbench.simulators.external.process import Command, Pool
 from workbench.simulators.external.protocol import PROTOCOL, outcome, request_content
 
@@ -48,17 +49,12 @@ class ExternalFile(BaseModel):
     per_layer: Literal[True] = True
 
 
-def _absolute(path: str) -> str:
-    """A run keeps its settings, and may be resumed from another folder."""
-    return str(Path(path).expanduser().absolute())
-
-
 class ExternalSettings(BaseModel):
     """Which simulator."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    file: Annotated[str, AfterValidator(_absolute)] = Field(
+    file: Annotated[str, AfterValidator(absolute)] = Field(
         "simulator.yaml", validate_default=True, description="the YAML file that names the simulator's command"
     )
 

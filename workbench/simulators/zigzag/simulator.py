@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from workbench.errors import UserError
 from workbench.problem.arch import Arch
@@ -20,6 +17,7 @@ from workbench.problem.metrics import Infeasible, LayerMapping, Metrics, Outcome
 from workbench.problem.space import Design
 from workbench.problem.task import Criterion, Task
 from workbench.simulators.external import batch
+from workbench.simulators.external.interpreter import Python, cores, interpreter
 from workbench.simulators.external.process import Command, Pool
 from workbench.simulators.external.protocol import outcome
 from workbench.simulators.loopnest.engine import evaluate_layer
@@ -43,11 +41,6 @@ ADVICE = " Please make sure"
 ENVIRONMENT = {"MPLBACKEND": "Agg", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-def _absolute(path: str) -> str:
-    """A run keeps its settings, and may be resumed from another folder; a bare name is looked up on the path."""
-    return str(Path(path).expanduser().absolute()) if os.sep in path else path
-
-
 class ZigZagSettings(BaseModel):
     """How thoroughly mappings are searched, and where ZigZag is."""
 
@@ -63,9 +56,7 @@ class ZigZagSettings(BaseModel):
     )
     time_limit_s: float = Field(600.0, gt=0, allow_inf_nan=False, description="for one design, layer and unrolling")
     workers: int = Field(0, ge=0, le=256, description="processes at once; 0 is one for each core")
-    python: Annotated[str, AfterValidator(_absolute)] = Field(
-        "", description="an interpreter that has zigzag-dse and six; empty is the workbench's own"
-    )
+    python: Python = Field("", description="an interpreter that has zigzag-dse and six; empty is the workbench's own")
 
 
 class ZigZag:
@@ -78,14 +69,17 @@ class ZigZag:
 
     def __init__(self, settings: ZigZagSettings) -> None:
         self.settings = settings
+        python = interpreter(settings.python, self.name)
+        if not settings.python:
+            _check_own()
         command = Command(
-            (_interpreter(settings.python), str(WORKER)),
+            (python, str(WORKER)),
             VERSION,
             START_LIMIT_S,
             settings.time_limit_s,
             environment=ENVIRONMENT,
         )
-        self._pool = Pool(command, settings.workers or _cores())
+        self._pool = Pool(command, settings.workers or cores())
 
     def __reduce__(self) -> tuple[type[ZigZag], tuple[ZigZagSettings]]:
         """In another process, workers of its own."""
@@ -169,27 +163,15 @@ def _mapping(found: Metrics, arch: Arch, layer: Layer) -> LayerMapping:
     return LayerMapping(spread(layer, chosen).mean, found.mapping.temporal)
 
 
-def _interpreter(python: str) -> str:
-    """The interpreter that has ZigZag.
+def _check_own() -> None:
+    """Whether ZigZag is beside the workbench.
 
     Raises:
-        UserError: there is none.
+        UserError: it is not.
     """
-    if os.name != "posix":
-        raise UserError("The simulator 'zigzag' needs Linux or macOS.")
-    if not python:
-        missing = [name for name, module in (("zigzag-dse", "zigzag"), ("six", "six")) if find_spec(module) is None]
-        if missing:
-            raise UserError(
-                f"The simulator 'zigzag' needs {' and '.join(missing)}: pip install 'dse-workbench[zigzag]', or name "
-                "an interpreter that has it with --sim python=PATH."
-            )
-        return sys.executable
-    if shutil.which(python) is None:
-        raise UserError(f"The simulator 'zigzag' is to run under {python!r}, and there is no such program.")
-    return python
-
-
-def _cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    missing = [name for name, module in (("zigzag-dse", "zigzag"), ("six", "six")) if find_spec(module) is None]
+    if missing:
+        raise UserError(
+            f"The simulator 'zigzag' needs {' and '.join(missing)}: pip install 'dse-workbench[zigzag]', or name "
+            "an interpreter that has it with --sim python=PATH."
+        )
