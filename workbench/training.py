@@ -32,6 +32,12 @@ class TrainSettings(BaseModel):
     alpha: float = Field(1.0, ge=0, description="Weight of the error of latency beside that of energy.")
     folds: int = Field(5, ge=0, description="Parts of the cross-validation; 0 or 1: none.")
     keep: float = Field(0.5, ge=0, le=1, description="Part of the weights of the transferred layers that is essential.")
+    threshold: float | None = Field(
+        None,
+        ge=0,
+        description="The paper's w_t, which it sets by hand to a value that it does not give: the weights above it in "
+        "magnitude are essential, however many they are. INFERRED: none, so that 'keep' decides.",
+    )
     l2_sp: float = Field(1e-3, ge=0, description="How firmly the essential weights are held while others are removed.")
     allocate_epochs: int = Field(100, ge=0, description="Passes over all points after the pruning.")
     seed: int = Field(0, ge=0, description="Of the first weights and the order of the points.")
@@ -101,6 +107,7 @@ def _network_settings(settings: TrainSettings) -> SourceSettings:
     return SourceSettings(
         Training(epochs=settings.epochs, learning_rate=settings.learning_rate, alpha=settings.alpha),
         keep=settings.keep,
+        threshold=settings.threshold,
         l2_sp=settings.l2_sp,
         allocate_epochs=settings.allocate_epochs,
         folds=settings.folds,

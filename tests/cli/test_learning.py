@@ -8,8 +8,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from models.transfer import SourceNetwork
 from store.database import Lab
 from tests.cli.conftest import Dse
 from workbench.problem.task import Task
@@ -17,6 +19,7 @@ from workbench.problem.template import load_template
 from workbench.problem.workload import load_workload
 from workbench.runner import RunSpec, run, start
 from workbench.stop import Stop
+from workbench.training import TrainSettings
 
 FAST = ("--sim", "factors=1")
 LAYER = ("--workload", "alexnet", "--layer", "fc8")
@@ -78,6 +81,22 @@ def test_a_network_is_trained_kept_listed_and_given_to_the_run_that_asks(lab: Ds
     assert [(source["run"], source["points"]) for source in told["sources"]] == [(1, 12)]
     assert told["models"] == [model["key"]]
     assert "run 1 (12 designs) and source model 1" in lab("show", "3").stdout
+
+
+@pytest.mark.parametrize(("settings", "part"), [(("keep=0.25",), 0.25), (("keep=0.25", "threshold=0"), 1.0)])
+def test_the_essential_weights_are_a_part_or_those_above_a_threshold(lab: Dse, tmp_path: Path, settings, part):
+    options = [word for s in ("epochs=1", "folds=0", "allocate_epochs=1", *settings) for word in ("-s", s)]
+    row = json.loads(lab("train", "1", *options, "--json").stdout)
+    with Lab.open(tmp_path / "lab.db") as opened:
+        network = SourceNetwork.from_bytes(opened.model(bytes.fromhex(row["key"]))[1])
+    masks = [mask.ravel() for mask in network.essential.values()]
+    assert np.concatenate(masks).mean() == pytest.approx(part, abs=1e-4)
+    assert row["report"]["threshold"] == network.settings.threshold
+
+
+def test_the_help_names_every_setting_of_the_training(dse: Dse):
+    told = " ".join(dse("train", "--help").stdout.split())
+    assert ", ".join(TrainSettings.model_fields) in told
 
 
 def test_a_run_takes_the_best_of_the_lab_unless_told_to_take_nothing(lab: Dse):
