@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from json import dumps, loads
 
+import numpy as np
 import pytest
 
 from tests.searches.listed import EVERY, NAMES
-from tests.toy import LARGE, MIDDLE, SMALL, ToySettings, ToySimulator, toy_task
+from tests.toy import LARGE, MIDDLE, SMALL, ToySettings, ToySimulator, toy_task, toy_workload
 from workbench.errors import UserError
 from workbench.problem.metrics import Infeasible, Metrics, Outcome
 from workbench.problem.space import Design
 from workbench.problem.task import Task
 from workbench.searches import SEARCHES, search_settings
-from workbench.searches.base import Evaluated, Problem, Search
+from workbench.searches.base import Evaluated, Problem, Search, Source
 
 TASKS: dict[str, Callable[[], Task]] = {
     "front": toy_task,
@@ -30,10 +33,23 @@ LIGHT: dict[str, dict[str, int]] = {
 
 every_search = pytest.mark.parametrize(("name", "preset"), EVERY)
 every_task = pytest.mark.parametrize("goal", TASKS)
+every_transfer = pytest.mark.parametrize("name", [name for name, search in SEARCHES.items() if search.transfers])
 
 
-def start(name: str, task: Task, seed: int = 0, preset: str | None = None) -> Search:
-    return SEARCHES[name](Problem(task), search_settings(name, LIGHT.get(name, {}), preset), seed)
+def start(name: str, task: Task, seed: int = 0, preset: str | None = None, sources: tuple[Source, ...] = ()) -> Search:
+    return SEARCHES[name](Problem(task, sources), search_settings(name, LIGHT.get(name, {}), preset), seed)
+
+
+@cache
+def lab() -> tuple[Source, ...]:
+    """What is known of a layer four times as large, on the same axes and on fewer."""
+    workload = replace(toy_workload(2), name="other").single("conv2")
+    tasks = [replace(toy_task(choices), workload=workload) for choices in (MIDDLE, SMALL)]
+    samples = [list(dict.fromkeys(task.space.sample(60, np.random.default_rng(1)))) for task in tasks]
+    return tuple(
+        Source(f"run {i}", task, tuple(Evaluated(d, o) for d, o in zip(designs, simulate(task, designs), strict=True)))
+        for i, (task, designs) in enumerate(zip(tasks, samples, strict=True))
+    )
 
 
 def simulate(task: Task, designs: list[Design]) -> list[Outcome]:
@@ -78,6 +94,16 @@ def test_a_small_space_is_exhausted_exactly_and_then_nothing_is_asked(name, pres
     assert search.ask(limit) == []
     search.tell([])
     assert search.ask(1) == []
+
+
+@every_search
+def test_a_space_of_one_design_is_that_design(name, preset, request):
+    if name == "guided":
+        raised = "it takes the greatest of no columns where nothing varies"
+        request.applymarker(pytest.mark.xfail(raises=ValueError, reason=raised))
+    search = start(name, toy_task({"d1": [4], "buffer_bits": [2**14]}), preset=preset)
+    assert [evaluated.design for evaluated in step(search)] == [(0, 0)]
+    assert search.ask(4) == []
 
 
 @every_search
@@ -136,6 +162,10 @@ def test_batches_of_nothing_but_infeasible_designs_are_borne(name, preset, goal)
         asked += designs
         loads(dumps(search.state(), allow_nan=False))
     assert len(set(asked)) == len(asked)
+    restored = start(name, TASKS[goal](), preset=preset)
+    restored.restore(search.state(), [Evaluated(design, nothing_fits(design)) for design in asked])
+    assert step(restored) == step(search)
+    assert restored.state() == search.state()
 
 
 @every_search
@@ -159,6 +189,36 @@ def test_the_optimum_of_a_30_point_space_is_found(name, preset, objective):
     search = start(name, task, preset=preset)
     found = [e.outcome.get(objective) for _ in range(30) for e in step(search, 1) if isinstance(e.outcome, Metrics)]
     assert min(found) == best
+
+
+@every_transfer
+def test_with_a_lab_a_run_is_repeatable_and_a_restored_one_equals_it(name):
+    task = TASKS["targets"]()
+    first, second = (start(name, task, 5, sources=lab()) for _ in range(2))
+    history = [evaluated for _ in range(6) for evaluated in step(first)]
+    assert [evaluated for _ in range(6) for evaluated in step(second)] == history
+    restored = start(name, task, 5, sources=lab())
+    restored.restore(loads(dumps(first.state(), allow_nan=False)), history)
+    for _ in range(4):
+        assert step(restored) == step(first)
+    assert restored.state() == first.state()
+
+
+@every_transfer
+def test_with_a_lab_a_small_space_in_which_nothing_fits_is_exhausted_exactly(name):
+    search = start(name, toy_task(SMALL), sources=lab())
+    asked: list[Design] = []
+    while designs := search.ask(7):
+        search.tell([Evaluated(design, nothing_fits(design)) for design in designs])
+        asked += designs
+    assert sorted(asked) == [search.space.unrank(rank) for rank in range(search.space.size)]
+
+
+@pytest.mark.parametrize("name", [case for case in NAMES if not SEARCHES[str(case.values[0])].transfers])
+def test_a_search_that_says_it_does_not_transfer_does_not(name):
+    without, given = start(name, toy_task()), start(name, toy_task(), sources=lab())
+    for _ in range(10):
+        assert step(without) == step(given)
 
 
 @every_search
