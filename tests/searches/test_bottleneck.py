@@ -37,6 +37,12 @@ def limited_by(**parts: float | tuple[tuple[str, str, float], ...]) -> Metrics:
     return Metrics(1e4, 1e6, 1e6, breakdown=replace(NOTHING, **parts))  # type: ignore[arg-type]
 
 
+def once_pj() -> float:
+    """What the toy's DRAM takes to read every input once: its bits in words of 64."""
+    (layer,) = [item.layer for item in toy_workload().layers]
+    return layer.elements("I") * layer.input_bits / 64 * 700.0
+
+
 @pytest.mark.parametrize(
     ("objective", "metrics", "moves"),
     {
@@ -46,6 +52,11 @@ def limited_by(**parts: float | tuple[tuple[str, str, float], ...]) -> Metrics:
             "energy_pj",
             limited_by(memory_energy_pj=(("buffer", "I", 1e3), ("dram", "I", 1e6))),
             {(SIZE, 1)},
+        ),
+        "an outer memory that is read no more than it must": (
+            "energy_pj",
+            limited_by(memory_energy_pj=(("buffer", "I", 1e5), ("dram", "I", once_pj()))),
+            {(WIDTH, 1), (SIZE, -1), (D1, 1), (D2, 1)},
         ),
         "a buffer whose accesses are dear": (
             "energy_pj",

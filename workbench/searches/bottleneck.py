@@ -10,7 +10,9 @@ changes in the concrete architecture (built and compared, whatever its axes are 
   instances), and fall with its width;
 - a memory's energy goes with its energy per bit;
 - traffic with a memory falls with the square root of what the next level inside holds for that operand, over all its
-  instances (Hong and Kung 1981, for matrix products), or without one, with the PEs that share a word;
+  instances (Hong and Kung 1981, for matrix products), or without one, with the PEs that share a word; but not below
+  what must move in any case, each element once through every level: where it is as low as that, no capacity inside
+  changes it, and a smaller one may serve as well;
 - area is known exactly.
 
 The move whose causes weigh most in the goal comes first: with targets, only the one that is missed most counts. A
@@ -24,17 +26,21 @@ The laws and their constants are INFERRED; they order moves and decide nothing e
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from math import log
 from typing import Any, ClassVar
 
 from workbench.problem.arch import Arch, Memory
 from workbench.problem.metrics import Breakdown, Infeasible, Metrics
 from workbench.problem.space import Design
+from workbench.problem.workload import Workload
 from workbench.searches.base import SearchSettings
 from workbench.searches.coordinate import Coordinate, CoordinateSettings
 
 REUSE = 0.5
 """Traffic falls with this power of the capacity inside."""
+LEAST = log(1.1)
+"""Traffic no further than this above what must move cannot fall."""
 HOPE = log(2)
 """Another mapping may halve the stall of an array that is not filled."""
 
@@ -75,8 +81,12 @@ class Bottleneck(Coordinate):
                 move: rescue(before, task.arch(move), bool(levers & _changed(design, move)) or not levers)
                 for move in moves
             }
-        weights = self._metric_weights(outcome)
-        return {move: promise(before, task.arch(move), outcome.breakdown, weights) for move in moves}
+        weights, least = self._metric_weights(outcome), self._least_bits
+        return {move: promise(before, task.arch(move), outcome.breakdown, weights, least) for move in moves}
+
+    @cached_property
+    def _least_bits(self) -> dict[str, float]:
+        return least_bits(self.problem.task.workload)
 
     def _metric_weights(self, metrics: Metrics) -> dict[str, float]:
         """How much latency, energy and area count where the search stands."""
@@ -93,12 +103,31 @@ class Bottleneck(Coordinate):
         return weights
 
 
-def promise(before: Arch, after: Arch, breakdown: Breakdown | None, weights: Mapping[str, float]) -> float:
-    """The change of the weighted logarithms of latency, energy and area, as far as causes tell; negative is better."""
+def least_bits(workload: Workload) -> dict[str, float]:
+    """What must move of each operand in any case: all its elements once."""
+    least = {"W": 0.0, "I": 0.0, "O": 0.0}
+    for layer, times in workload.compute_layers():
+        least["W"] += times * layer.elements("W") * layer.weight_bits
+        least["I"] += times * layer.elements("I") * layer.input_bits
+        least["O"] += times * layer.elements("O") * layer.output_bits
+    return least
+
+
+def promise(
+    before: Arch,
+    after: Arch,
+    breakdown: Breakdown | None,
+    weights: Mapping[str, float],
+    least: Mapping[str, float],
+) -> float:
+    """The change of the weighted logarithms of latency, energy and area, as far as causes tell; negative is better.
+
+    `least` is of each operand the bits that must move (`least_bits`).
+    """
     change = weights["area"] * _ratio(after.area_um2, before.area_um2)
     if breakdown is not None:
-        change += weights["latency"] * _latency_change(before, after, breakdown)
-        change += weights["energy"] * _energy_change(before, after, breakdown)
+        change += weights["latency"] * _latency_change(before, after, breakdown, least)
+        change += weights["energy"] * _energy_change(before, after, breakdown, least)
     return change
 
 
@@ -108,7 +137,7 @@ def rescue(before: Arch, after: Arch, helps: bool) -> float:
     return _ratio(after.pes, before.pes) - room - (1000.0 if helps else 0.0)
 
 
-def _latency_change(before: Arch, after: Arch, breakdown: Breakdown) -> float:
+def _latency_change(before: Arch, after: Arch, breakdown: Breakdown, least: Mapping[str, float]) -> float:
     waiting = breakdown.temporal_stall_cycles + breakdown.onload_cycles + breakdown.offload_cycles
     total = breakdown.ideal_cycles + breakdown.spatial_stall_cycles + waiting
     if total <= 0:
@@ -117,44 +146,59 @@ def _latency_change(before: Arch, after: Arch, breakdown: Breakdown) -> float:
     if before.spatial_mapping != after.spatial_mapping:
         change -= breakdown.spatial_stall_cycles / total * HOPE
     if waiting > 0 and (busiest := _busiest(before, breakdown)) is not None:
-        name, operand = busiest
+        name, operand, energy_pj = busiest
         wider = _ratio(_named(after, name).word_bits, _named(before, name).word_bits)
-        change += waiting / total * (_traffic_change(before, after, name, operand) - wider)
+        fewer = _traffic_change(before, after, name, operand, _room(before, name, energy_pj, least[operand]))
+        change += waiting / total * (fewer - wider)
     return change
 
 
-def _energy_change(before: Arch, after: Arch, breakdown: Breakdown) -> float:
+def _energy_change(before: Arch, after: Arch, breakdown: Breakdown, least: Mapping[str, float]) -> float:
     total = breakdown.mac_energy_pj + sum(energy_pj for _, _, energy_pj in breakdown.memory_energy_pj)
     if total <= 0:
         return 0.0
     change = 0.0
     for name, operand, energy_pj in breakdown.memory_energy_pj:
         dearer = _ratio(_energy_per_bit(_named(after, name)), _energy_per_bit(_named(before, name)))
-        change += energy_pj / total * (dearer + _traffic_change(before, after, name, operand))
+        room = _room(before, name, energy_pj, least[operand])
+        change += energy_pj / total * (dearer + _traffic_change(before, after, name, operand, room))
     return change
 
 
-def _busiest(arch: Arch, breakdown: Breakdown) -> tuple[str, str] | None:
-    """The memory whose ports move most words, and the operand that has the largest part in that."""
+def _busiest(arch: Arch, breakdown: Breakdown) -> tuple[str, str, float] | None:
+    """The memory whose ports move most words, the operand that has the largest part in that, and that part's pJ."""
     cycles: dict[str, float] = {}
-    most: dict[str, tuple[float, str]] = {}
+    most: dict[str, tuple[float, str, float]] = {}
     for name, operand, energy_pj in breakdown.memory_energy_pj:
         memory = _named(arch, name)
-        per_word = (memory.read_energy_pj + memory.write_energy_pj) / 2
-        if per_word <= 0:
+        if memory.read_energy_pj + memory.write_energy_pj <= 0:
             continue
-        words = energy_pj / per_word / arch.instances(memory)
+        words = _words(memory, energy_pj) / arch.instances(memory)
         cycles[name] = cycles.get(name, 0.0) + words
-        most[name] = max(most.get(name, (0.0, "")), (words, operand))
+        most[name] = max(most.get(name, (0.0, "", 0.0)), (words, operand, energy_pj))
     if not cycles:
         return None
     name = max(cycles, key=lambda memory: cycles[memory])
-    return name, most[name][1]
+    return name, *most[name][1:]
 
 
-def _traffic_change(before: Arch, after: Arch, name: str, operand: str) -> float:
-    """By which logarithm the words that a memory moves for an operand change."""
-    return -REUSE * _ratio(_inside(after, name, operand), _inside(before, name, operand))
+def _traffic_change(before: Arch, after: Arch, name: str, operand: str, room: float) -> float:
+    """By which logarithm the words that a memory moves for an operand change; they can fall by `room`."""
+    if room <= LEAST:
+        return 0.0
+    return max(-room, -REUSE * _ratio(_inside(after, name, operand), _inside(before, name, operand)))
+
+
+def _room(arch: Arch, name: str, energy_pj: float, least_bits: float) -> float:
+    """The logarithm of what a memory moves for an operand over what must move."""
+    memory = _named(arch, name)
+    return max(0.0, _ratio(_words(memory, energy_pj) * memory.word_bits, least_bits))
+
+
+def _words(memory: Memory, energy_pj: float) -> float:
+    """How many words an energy stands for; none where accesses are free."""
+    per_word = (memory.read_energy_pj + memory.write_energy_pj) / 2
+    return energy_pj / per_word if per_word > 0 else 0.0
 
 
 def _inside(arch: Arch, name: str, operand: str) -> float:
