@@ -1,35 +1,27 @@
 """What a design means physically, without simulating it: numbers that compare architectures and layers of any kind.
 
 A surrogate that learns on axes learns one architecture; one that learns on these can be told about another. All are
-worked out for many designs at once. `estimate` is a first guess at latency and energy, which a surrogate corrects:
-a roofline over every memory port, and traffic after the bound of Hong and Kung 1981 (with room for S elements, at least
-MACs / sqrt(S) of them must come from outside).
+worked out for many designs at once. `estimate` is a first guess at latency and energy, which a surrogate corrects: a
+roofline over every memory port, with the traffic of a simple blocking of the loops (`blocking`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.problem.arch import AUTO, OPERANDS, Unrolling
+from workbench.problem.arch import AUTO, OPERANDS
+from workbench.problem.blocking import INDEXING, blocked
+from workbench.problem.hardware import Hardware, hardware_of
 from workbench.problem.layer import LOOP_DIMS, Layer
 from workbench.problem.space import Design
 from workbench.problem.task import Task
-from workbench.problem.template import resized
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-INDEXING = {
-    "W": ("G", "K", "C", "FY", "FX"),
-    "I": ("B", "G", "C", "OY", "OX", "FY", "FX"),
-    "O": ("B", "G", "K", "OY", "OX"),
-}
-"""The loops that index an operand; those of the input count the window that slides."""
 
 OF_OPERAND = (
     "room at the innermost level for the tensor",
@@ -39,6 +31,8 @@ OF_OPERAND = (
     "energy of a bit at the innermost level",
     "energy of a bit at the outermost level on chip",
     "units that share an element",
+    "DRAM traffic over the tensor",
+    "traffic of the outermost level on chip over the tensor",
 )
 NAMES = (
     "PEs",
@@ -52,6 +46,8 @@ NAMES = (
     "energy of DRAM traffic over that of MACs",
     "estimated cycles",
     "estimated energy",
+    "least cycles over the estimate",
+    "least energy over the estimate",
     "levels",
     "systolic dimensions",
     *(f"size of {loop}" for loop in LOOP_DIMS),
@@ -69,25 +65,12 @@ class Features:
     area_um2: Floats
 
 
-@dataclass(frozen=True)
-class _Hardware:
-    """Designs as arrays: array dimensions (n, a), memories (n, m), and the spatial mapping's number (n,)."""
-
-    dims: Ints
-    size_bits: Floats
-    width: Floats
-    read_pj: Floats
-    area_um2: Floats
-    rule: Ints
-    rules: tuple[tuple[tuple[str, Unrolling], ...] | str, ...]
-
-
 def features(task: Task, designs: Sequence[Design]) -> Features:
     """The features of designs of a task; of a workload, the means over its layers by their MACs, and sums of estimates.
 
     The mean of logarithms, so that a workload of one layer twice has the features of that layer.
     """
-    hardware = _hardware(task, designs)
+    hardware = hardware_of(task, designs)
     layers = task.workload.compute_layers()
     macs = np.array([layer.macs * count for layer, count in layers], dtype=np.float64)
     parts = [_of_layer(task, hardware, layer) for layer, _ in layers]
@@ -98,56 +81,7 @@ def features(task: Task, designs: Sequence[Design]) -> Features:
     return Features(values, whole, hardware.area_um2)
 
 
-def _hardware(task: Task, designs: Sequence[Design]) -> _Hardware:
-    """Every size, width, price and array dimension of every design."""
-    template, file = task.template, task.template.file
-    base = template.nominal(task.technology)
-    chosen = np.asarray(designs, dtype=np.int64).reshape(len(designs), len(template.space.axes))
-    n = len(chosen)
-    dims = np.tile([size for _, size in base.array], (n, 1))
-    sizes = np.tile([float(m.size_bits) for m in base.memories], (n, 1))
-    widths = np.tile([float(m.word_bits) for m in base.memories], (n, 1))
-    rule = np.zeros(n, dtype=np.int64)
-    names = [dim for dim, _ in base.array]
-    memories = [m.name for m in base.memories]
-    rules = list(file.spatial_mappings)
-    changed: dict[str, dict[str, int]] = {}
-    for i, content in enumerate(file.axes.values()):
-        for path in (content.sets,) if isinstance(content.sets, str) else content.sets:
-            head, *rest = path.split(".")
-            choices = task.space.axes[i].choices
-            if head == "spatial_mapping":
-                rule = np.array([rules.index(str(choice)) for choice in choices])[chosen[:, i]]
-            elif head == "array":
-                dims[:, names.index(rest[0])] = np.array(choices)[chosen[:, i]]
-            else:
-                table = sizes if rest[1] == "size_bits" else widths
-                table[:, memories.index(rest[0])] = np.array(choices, dtype=np.float64)[chosen[:, i]]
-                changed.setdefault(rest[0], {})[rest[1]] = i
-    read_pj = np.tile([m.read_energy_pj for m in base.memories], (n, 1))
-    area = np.tile([m.area_um2 for m in base.memories], (n, 1))
-    for name, fields in changed.items():
-        at = memories.index(name)
-        kinds, which = np.unique(chosen[:, list(fields.values())], axis=0, return_inverse=True)
-        priced = [
-            resized(
-                base.memories[at],
-                {f: int(task.space.axes[i].choices[c]) for (f, i), c in zip(fields.items(), kind, strict=True)},
-                task.technology,
-            )
-            for kind in kinds
-        ]
-        read_pj[:, at] = np.array([m.read_energy_pj for m in priced])[which.ravel()]
-        area[:, at] = np.array([m.area_um2 for m in priced])[which.ravel()]
-    pes = dims.prod(axis=1)
-    total = pes * base.mac_area_um2
-    for at, memory in enumerate(base.memories):
-        served = dims[:, [names.index(dim) for dim in memory.shared_over]].prod(axis=1)
-        total = total + area[:, at] * (pes / served)
-    return _Hardware(dims, sizes, widths, read_pj, total, rule, tuple(template.rule(name) for name in rules))
-
-
-def _units(task: Task, hardware: _Hardware, layer: Layer) -> tuple[Floats, Floats]:
+def _units(task: Task, hardware: Hardware, layer: Layer) -> tuple[Floats, Floats]:
     """(n, a, 8) units of each loop along each array dimension, and (n, 8) iterations that are left to time.
 
     Under `auto`, the fill rule of the template that leaves the fewest cycles stands in.
@@ -174,7 +108,7 @@ def _units(task: Task, hardware: _Hardware, layer: Layer) -> tuple[Floats, Float
     return np.stack([u for u, _ in found])[rule_of, rows], np.stack([t for _, t in found])[rule_of, rows]
 
 
-def _of_layer(task: Task, hardware: _Hardware, layer: Layer) -> tuple[Floats, Floats]:
+def _of_layer(task: Task, hardware: Hardware, layer: Layer) -> tuple[Floats, Floats]:
     """Features and estimate of one layer."""
     arch = task.template.nominal(task.technology)
     names = [dim for dim, _ in arch.array]
@@ -182,6 +116,7 @@ def _of_layer(task: Task, hardware: _Hardware, layer: Layer) -> tuple[Floats, Fl
     pes, cycles = hardware.dims.prod(axis=1).astype(np.float64), left.prod(axis=1)
     all_units = units.prod(axis=1)  # (n, 8)
     bits = {"W": layer.weight_bits, "I": layer.input_bits, "O": layer.output_bits}
+    found = blocked(arch, layer, hardware, units, left, task.criterion)
     sharing = np.array([float(len(m.operands)) for m in arch.memories])
     instances = np.stack(
         [
@@ -192,31 +127,16 @@ def _of_layer(task: Task, hardware: _Hardware, layer: Layer) -> tuple[Floats, Fl
     ).astype(np.float64)
     on_chip = hardware.size_bits * instances / sharing  # (n, m) bits of an operand, over all instances
     bit_pj = hardware.read_pj / hardware.width
-    port_cycles = np.zeros_like(on_chip)
-    energy = np.full(len(pes), layer.macs * arch.mac_energy_pj * (layer.weight_bits * layer.input_bits / 64))
-    mac_energy = energy.copy()
-    dram_cycles, dram_energy = np.zeros(len(pes)), np.zeros(len(pes))
+    mac_energy = layer.macs * arch.mac_energy_pj * (layer.weight_bits * layer.input_bits / 64)
     columns: list[Floats] = []
-    for operand in OPERANDS:
+    for number, operand in enumerate(OPERANDS):
         levels = arch.levels(operand)
-        first, last, dram = levels[0], levels[-2] if len(levels) > 1 else levels[-1], levels[-1]
+        first, last = levels[0], levels[-2] if len(levels) > 1 else levels[-1]
         tensor = layer.elements(operand) * bits[operand]  # type: ignore[arg-type]
         served = [i for i, d in enumerate(names) if d in arch.memories[first].shared_over]
         reusing = [i for i, loop in enumerate(LOOP_DIMS) if loop not in INDEXING[operand]]
         shared = units[:, served][:, :, reusing].prod(axis=(1, 2))
         indexed = all_units[:, [LOOP_DIMS.index(loop) for loop in INDEXING[operand]]].prod(axis=1)
-        moved = layer.macs * bits[operand] / shared
-        energy = energy + moved * bit_pj[:, first]
-        port_cycles[:, first] += moved / (hardware.width[:, first] * instances[:, first])
-        for below, level in pairwise(levels):
-            room = np.maximum(on_chip[:, below] / bits[operand], 1.0)
-            traffic = np.maximum(tensor, layer.macs * bits[operand] / np.sqrt(room))
-            energy = energy + traffic * (bit_pj[:, level] + bit_pj[:, below])
-            if level == dram:
-                dram_cycles = dram_cycles + traffic / hardware.width[:, dram]
-                dram_energy = dram_energy + traffic * bit_pj[:, dram]
-            else:
-                port_cycles[:, level] += traffic / (hardware.width[:, level] * instances[:, level])
         demand = indexed * bits[operand]
         columns += [
             np.log2(on_chip[:, first] / tensor),
@@ -226,9 +146,10 @@ def _of_layer(task: Task, hardware: _Hardware, layer: Layer) -> tuple[Floats, Fl
             np.log2(bit_pj[:, first]),
             np.log2(bit_pj[:, last]),
             np.log2(shared),
+            np.log2(found.dram_bits[:, number] / tensor),
+            np.log2(found.chip_bits[:, number] / tensor),
         ]
-    busiest = port_cycles.max(axis=1)
-    latency = np.log2(np.maximum(np.maximum(cycles, dram_cycles), busiest))
+    latency, energy = np.log2(found.cycles), np.log2(found.energy_pj)
     ideal = layer.macs / pes
     one = np.ones(len(pes))
     values = np.column_stack(
@@ -239,15 +160,17 @@ def _of_layer(task: Task, hardware: _Hardware, layer: Layer) -> tuple[Floats, Fl
             np.log2(ideal / cycles),
             np.log2(all_units),
             *columns,
-            np.log2(dram_cycles / cycles),
-            np.log2(busiest / cycles),
-            np.log2(dram_energy / mac_energy),
+            np.log2(found.dram_cycles / cycles),
+            np.log2(found.port_cycles / cycles),
+            np.log2(found.dram_pj / mac_energy),
             latency,
-            np.log2(energy),
+            energy,
+            np.log2(found.least_cycles) - latency,
+            np.log2(found.least_pj) - energy,
             one * len(arch.memories),
             one * len(arch.systolic),
             one[:, None] * np.log2(layer.dims),
             one[:, None] * np.log2([layer.elements(operand) for operand in OPERANDS]),  # type: ignore[arg-type]
         ]
     )
-    return values, np.column_stack([latency, np.log2(energy)])
+    return values, np.column_stack([latency, energy])
