@@ -15,6 +15,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
+CLIP = 4.0
+"""Inputs further out than so many standard deviations are of a kind that was never seen."""
+GRID = 4096.0
+
+
 @dataclass(frozen=True)
 class PriorSettings:
     """How the ensemble is built and trained."""
@@ -44,13 +49,14 @@ class Prior:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            self._weights = _train(self._inputs(x[~out]), self._targets(y[~out]), generator, settings)
+            trained = _train(self._inputs(x[~out]), self._targets(y[~out]), generator, settings)
         finally:
             torch.set_num_threads(threads)
+        self._weights = [weight.numpy().astype(np.float64) for weight in trained]
         self.skill = self._skill(x[out], y[out], task[out])
 
     def _inputs(self, x: Floats) -> torch.Tensor:
-        return torch.from_numpy(np.clip((x - self._centre) / self._scale, -4, 4).astype(np.float32))
+        return torch.from_numpy(np.clip((x - self._centre) / self._scale, -CLIP, CLIP).astype(np.float32))
 
     def _targets(self, y: Floats) -> torch.Tensor:
         return torch.from_numpy(((y - self._mean) / self._spread).astype(np.float32))
@@ -66,11 +72,18 @@ class Prior:
         return found
 
     def mean(self, x: Floats) -> Floats:
-        """(n, f) -> (n, o): the mean of the networks."""
-        with torch.no_grad():
-            found = _forward(self._weights, self._inputs(x).expand(len(self._weights[0]), -1, -1)).mean(dim=0)
-        standardised: Floats = found.numpy().astype(np.float64)
-        mean: Floats = standardised * self._spread + self._mean
+        """(n, f) -> (n, o): the mean of the networks, the same for an input whatever others it comes with.
+
+        Sums of a matrix product depend on the number of rows in their last digits: these are cut off.
+        """
+        of = np.clip((x - self._centre) / self._scale, -CLIP, CLIP)
+        found = np.broadcast_to(of, (len(self._weights[0]), *of.shape))
+        layers = list(zip(self._weights[::2], self._weights[1::2], strict=True))
+        for number, (weight, bias) in enumerate(layers):
+            found = found @ weight + bias
+            if number < len(layers) - 1:
+                found = found / (1.0 + np.exp(-found))
+        mean: Floats = np.round((found.mean(axis=0) * self._spread + self._mean) * GRID) / GRID
         return mean
 
 

@@ -97,10 +97,7 @@ def test_a_small_space_is_exhausted_exactly_and_then_nothing_is_asked(name, pres
 
 
 @every_search
-def test_a_space_of_one_design_is_that_design(name, preset, request):
-    if name == "guided":
-        raised = "it takes the greatest of no columns where nothing varies"
-        request.applymarker(pytest.mark.xfail(raises=ValueError, reason=raised))
+def test_a_space_of_one_design_is_that_design(name, preset):
     search = start(name, toy_task({"d1": [4], "buffer_bits": [2**14]}), preset=preset)
     assert [evaluated.design for evaluated in step(search)] == [(0, 0)]
     assert search.ask(4) == []

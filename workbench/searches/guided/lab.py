@@ -58,7 +58,10 @@ def believed(sources: Sequence[Source]) -> list[Source]:
 
 
 def priors(task: Task, sources: Sequence[Source], seed: int) -> list[LabPrior]:
-    """One trained on all sources, and one on those of the same axes alone; none that has learnt nothing."""
+    """One trained on all sources, and one on those of the same axes alone; none that has learnt nothing.
+
+    `sources` are those that are believed.
+    """
     if not sources:
         return []
     found = [_lesson(source, MOST_POINTS // len(sources)) for source in sources]
