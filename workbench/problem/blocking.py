@@ -206,7 +206,7 @@ def _chunk(arch: Arch, layer: Layer, hardware: Hardware, units: Floats, left: Fl
         else:
             moved = once * copies * fills(1.0)
             move(first, moved, np.zeros((s, n)))
-        chip[number] = moved
+        chip[number] = dram[number] = moved  # unless there are more levels
         window = min(1.0, tensor[operand] / (np.prod([layer.dims[i] for i in indexing]) * bits[operand]))
         for below, level in pairwise(levels):
             shared = arch.memories[below].operands
@@ -242,7 +242,7 @@ def _chunk(arch: Arch, layer: Layer, hardware: Hardware, units: Floats, left: Fl
         latency.min(axis=0),
         energy.min(axis=0),
         busy[-1][best, row],
-        busy[:-1].max(axis=0, initial=0.0)[best, row],
+        busy[: max(1, m - 1)].max(axis=0)[best, row],
         dram_pj[best, row],
         dram[:, best, row].T,
         chip[:, best, row].T,
