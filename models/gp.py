@@ -27,7 +27,7 @@ NOISES = (1e-5, 1e-3, 3e-2)
 OFFSET = 4.0
 """Variance of an unknown constant, as a part of the signal's: the mean that is handed in may be off as a whole."""
 CAUTION = 4.0
-"""So many residuals of the size that was predicted are assumed before any is seen."""
+"""So many points are assumed that lie `typical` off, beside those that are seen: a few alike say little of others."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ def _matern(first: Floats, second: Floats) -> Floats:
 class GaussianProcess:
     """Fitted to points: `x` (n, w), each group scaled so that typical distances are near 1; `y` (n, o).
 
-    `groups` (w,) numbers the group of each input.
+    `groups` (w,) numbers the group of each input; `typical` is how far outputs are off 0 before any is known.
     """
 
-    def __init__(self, x: Floats, y: Floats, groups: Ints, hyper: Hyper) -> None:
+    def __init__(self, x: Floats, y: Floats, groups: Ints, hyper: Hyper, typical: float = 1.0) -> None:
         self._inverse_length = 1 / np.array(hyper.lengths)[groups]
         self._x = x * self._inverse_length
         n = len(y)
@@ -65,7 +65,7 @@ class GaussianProcess:
         self._weights: Floats = inverse @ y
         fitted = np.maximum((y * self._weights).sum(axis=0) / n, 1e-12)  # (o,): the likeliest variance of the signal
         left_out = (self._weights**2 / np.diag(inverse)[:, None]) / fitted  # squared, standardised (R&W 5.12)
-        self._variance = fitted * (left_out.sum(axis=0) + CAUTION) / (n + CAUTION)
+        self._variance = (fitted * left_out.sum(axis=0) + CAUTION * typical**2) / (n + CAUTION)
 
     @staticmethod
     def likeliest(x: Floats, y: Floats, groups: Ints) -> Hyper:

@@ -26,7 +26,7 @@ class PriorSettings:
 
     networks: int = 5
     width: int = 64
-    steps: int = 1200
+    steps: int = 400
     batch: int = 256
     rate: float = 3e-3
     decay: float = 1e-3

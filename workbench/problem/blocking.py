@@ -233,7 +233,7 @@ def _chunk(arch: Arch, layer: Layer, hardware: Hardware, units: Floats, left: Fl
         bits_moved = reads[at] + writes[at] if both else np.maximum(reads[at], writes[at])
         busy[at] = bits_moved / hardware.width[:, at]
     latency = np.maximum(cycles, busy.max(axis=0))
-    value = {"latency": latency, "energy": energy}.get(criterion, np.log2(latency) + np.log2(energy))
+    value = {"latency": latency, "energy": energy}.get(criterion, latency * energy)
     best, row = value.argmin(axis=0), np.arange(n)
     dram_pj = (dram * read_pj[-1]).sum(axis=0)
     return Blocked(

@@ -23,6 +23,8 @@ from workbench.problem.task import Task
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+LEAST = 1e-9
+"""What an energy in pJ counts at least: a price may be 0."""
 OF_OPERAND = (
     "room at the innermost level for the tensor",
     "room at the outermost level on chip for the tensor",
@@ -126,7 +128,7 @@ def _of_layer(task: Task, hardware: Hardware, layer: Layer) -> tuple[Floats, Flo
         axis=1,
     ).astype(np.float64)
     on_chip = hardware.size_bits * instances / sharing  # (n, m) bits of an operand, over all instances
-    bit_pj = hardware.read_pj / hardware.width
+    bit_pj = np.maximum(hardware.read_pj / hardware.width, LEAST)
     mac_energy = layer.macs * arch.mac_energy_pj * (layer.weight_bits * layer.input_bits / 64)
     columns: list[Floats] = []
     for number, operand in enumerate(OPERANDS):
@@ -149,7 +151,7 @@ def _of_layer(task: Task, hardware: Hardware, layer: Layer) -> tuple[Floats, Flo
             np.log2(found.dram_bits[:, number] / tensor),
             np.log2(found.chip_bits[:, number] / tensor),
         ]
-    latency, energy = np.log2(found.cycles), np.log2(found.energy_pj)
+    latency, energy = np.log2(found.cycles), np.log2(np.maximum(found.energy_pj, LEAST))
     ideal = layer.macs / pes
     one = np.ones(len(pes))
     values = np.column_stack(
@@ -162,11 +164,11 @@ def _of_layer(task: Task, hardware: Hardware, layer: Layer) -> tuple[Floats, Flo
             *columns,
             np.log2(found.dram_cycles / cycles),
             np.log2(found.port_cycles / cycles),
-            np.log2(found.dram_pj / mac_energy),
+            np.log2(np.maximum(found.dram_pj, LEAST) / np.maximum(mac_energy, LEAST)),
             latency,
             energy,
             np.log2(found.least_cycles) - latency,
-            np.log2(found.least_pj) - energy,
+            np.log2(np.maximum(found.least_pj, LEAST)) - energy,
             one * len(arch.memories),
             one * len(arch.systolic),
             one[:, None] * np.log2(layer.dims),

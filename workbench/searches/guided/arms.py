@@ -25,7 +25,7 @@ Predicts = Callable[[Designs], tuple[Floats, Floats]]
 FORGET = 0.9
 """What an older prediction counts, to the power of its age in points."""
 DOUBT = 0.6
-"""Standard deviation of log2 of a metric that is predicted before any point is known."""
+"""Standard deviation of log2 of a metric that is predicted before any point is known, and of few alike."""
 LEAST_DOUBT = 0.01
 """Trees may agree on what none of them knows better."""
 FEWEST = 2
@@ -45,7 +45,7 @@ class Trees:
 
     def predict(self, known: Designs, measured: Floats, pool: Designs) -> tuple[Floats, Floats]:
         """From points (n, 2); each (m, 2)."""
-        key = measured.tobytes()
+        key = known.known.tobytes() + measured.tobytes()
         if self._fitted is None or self._fitted[0] != key:
             self._fitted = key, Forest(_all(known), measured - known.estimate)
         mean, deviation = self._fitted[1].predict(_all(pool))
@@ -75,10 +75,10 @@ class Corrected:
 
     def predict(self, known: Designs, measured: Floats, pool: Designs) -> tuple[Floats, Floats]:
         """From points (n, 2); each (m, 2)."""
-        key = measured.tobytes()
+        key = known.known.tobytes() + measured.tobytes()
         if self._fitted is None or self._fitted[0] != key:
             off = measured - self.base(known)
-            self._fitted = key, GaussianProcess(self._inputs(known), off, self._groups, self._hyper)
+            self._fitted = key, GaussianProcess(self._inputs(known), off, self._groups, self._hyper, DOUBT)
         mean, deviation = self._fitted[1].predict(self._inputs(pool))
         return self.base(pool) + mean, deviation
 
@@ -127,6 +127,14 @@ class Portfolio:
         at = self._arms[arm]
         base = pool.estimate if isinstance(at, Trees) else at.base(pool)
         return base, np.full(base.shape, DOUBT)
+
+    def mixture(self, known: Designs, measured: Floats, pool: Designs) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of the metrics' logarithms under all arms together, each (m, 2)."""
+        found = [self.predict(arm, known, measured, pool) for arm in range(len(self._arms))]
+        means, deviations = (np.stack(part) for part in zip(*found, strict=True))  # (arms, m, 2)
+        weights = self.weights[:, None, None]
+        mean = (weights * means).sum(axis=0)
+        return mean, np.sqrt((weights * (deviations**2 + (means - mean) ** 2)).sum(axis=0))
 
     def settle(self, known: Designs, measured: Floats) -> None:
         """Called when points were learnt: MOST_SETTLED of them, the first ones, decide how they are fitted."""

@@ -17,6 +17,8 @@ from workbench.searches.cost import is_front
 
 Floats = NDArray[np.float64]
 
+LEAST = 1e-9
+"""What a metric counts at least: where nothing has a price, energy is 0."""
 SAMPLES = 32
 """Drawn from each prediction: enough to rank, as all candidates share them."""
 
@@ -35,7 +37,7 @@ class Goal:
 
     def of(self, metrics: Metrics) -> Floats:
         """(k,): what is to be small: the worst missed target, or the objectives."""
-        latency, energy = log2(metrics.latency_cycles), log2(metrics.energy_pj)
+        latency, energy = log2(max(metrics.latency_cycles, LEAST)), log2(max(metrics.energy_pj, LEAST))
         area = _log_area(np.array([metrics.area_um2]))
         found: Floats = self._values(np.array([[latency]]), np.array([[energy]]), area)[0, 0]
         return found
@@ -86,7 +88,7 @@ class Goal:
 
 def _log_area(area_um2: Floats) -> Floats:
     """Base 2; an architecture that says nothing of its area counts as nearly none."""
-    return np.asarray(np.log2(np.maximum(area_um2, 1e-9)))
+    return np.asarray(np.log2(np.maximum(area_um2, LEAST)))
 
 
 def _hypervolume_gain(values: Floats, known: Floats) -> Floats:

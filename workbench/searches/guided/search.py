@@ -32,7 +32,7 @@ from workbench.searches.base import Evaluated, Problem, Search, SearchSettings
 from workbench.searches.guided.arms import Corrected, Portfolio, Trees
 from workbench.searches.guided.candidates import Candidates, one_other
 from workbench.searches.guided.designs import Describer, Designs
-from workbench.searches.guided.goal import Goal
+from workbench.searches.guided.goal import LEAST, Goal
 from workbench.searches.warmstart import translated
 
 if TYPE_CHECKING:
@@ -52,6 +52,9 @@ ELITES = 8
 MOST_PREDICTIONS = 8
 """For one batch."""
 LEAST_GAIN = 1e-9
+FOLDS = 5
+NORMAL_90 = 1.645
+"""Standard deviations to either side that hold 90 % of a normal distribution."""
 BELIEF = {"lab": 0.6, "trees": 0.2, "estimate": 0.2}
 """How arms share the asks before any has predicted a point."""
 
@@ -92,6 +95,7 @@ class Guided(Search):
         self._transferred = bool(labs)
         self._known = self._describe([])
         self._feasible: list[bool] = []
+        self._buildable: Forest | None = None  # fitted when it is needed
         self._measured: Floats = np.zeros((0, 2))  # log2 of latency and energy of the feasible ones among the known
         self._values: list[Floats] = []
 
@@ -189,9 +193,11 @@ class Guided(Search):
         """(m,): how likely a design can be built, from those that could and could not."""
         if all(self._feasible):
             return np.ones(len(pool))
-        rows = np.arange(len(self._known))[-MOST_FITTED:]
-        label = np.where(np.array(self._feasible)[rows], 1.0, 0.0)[:, None]
-        mean, _ = Forest(self._known.take(rows).inputs, label).predict(pool.inputs)
+        if self._buildable is None:
+            rows = np.arange(len(self._known))[-MOST_FITTED:]
+            label = np.where(np.array(self._feasible)[rows], 1.0, 0.0)[:, None]
+            self._buildable = Forest(self._known.take(rows).inputs, label)
+        mean, _ = self._buildable.predict(pool.inputs)
         return np.clip(mean[:, 0], 0.02, 1.0)
 
     def _tell(self, batch: Sequence[Evaluated]) -> None:
@@ -202,8 +208,32 @@ class Guided(Search):
             self._portfolio.weigh(*self._fitted(), told.take(fits), logs)
             self._learn(told, batch)
 
+    def forecast(self, designs: Sequence[Design]) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of log2 of latency in cycles and of energy in pJ, each (n, 2).
+
+        The deviations are scaled so that as many of the run's points lie within them, when each is predicted from the
+        others, as should.
+        """
+        with threadpool_limits(1):
+            known, measured = self._fitted()
+            mean, deviation = self._portfolio.mixture(known, measured, self._describe(designs))
+            return mean, deviation * self._scale_of_errors(known, measured)
+
+    def _scale_of_errors(self, known: Designs, measured: Floats) -> Floats:
+        """(2,): what brings 90 % of the errors within the 90 % interval; 1 where there are too few points to tell."""
+        n = len(measured)
+        if n < 2 * FOLDS:
+            return np.ones(2)
+        errors = np.zeros((n, 2))
+        for fold in range(FOLDS):
+            out = np.arange(fold, n, FOLDS)
+            rest = np.setdiff1d(np.arange(n), out)
+            mean, deviation = self._portfolio.mixture(known.take(rest), measured[rest], known.take(out))
+            errors[out] = np.abs(measured[out] - mean) / deviation
+        return np.asarray(np.maximum(np.quantile(errors, 0.9, axis=0) / NORMAL_90, 1.0))
+
     def _learn(self, told: Designs, batch: Sequence[Evaluated]) -> None:
-        self._known = self._known.joined(told)
+        self._known, self._buildable = self._known.joined(told), None
         for evaluated in batch:
             self._feasible.append(isinstance(evaluated.outcome, Metrics))
             if isinstance(evaluated.outcome, Metrics):
@@ -253,7 +283,7 @@ class Guided(Search):
 
 
 def _logs(metrics: Metrics) -> tuple[float, float]:
-    return log2(metrics.latency_cycles), log2(metrics.energy_pj)
+    return log2(max(metrics.latency_cycles, LEAST)), log2(max(metrics.energy_pj, LEAST))
 
 
 def _scale(columns: Floats) -> Floats:
