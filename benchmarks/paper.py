@@ -11,18 +11,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from hashlib import blake2b
 from pathlib import Path
 from statistics import fmean, median, quantiles
 from typing import Any
 
 import numpy as np
 
+from benchmarks.results import Results, code_of
 from benchmarks.tables import CACHE, Table, reduced, table
 from models.mlp import Training
 from models.transfer import SourceNetwork, SourceSettings, embed, fresh
@@ -76,49 +74,6 @@ ENGINE_SECONDS = 4e-4
 """Of one evaluation by the compiled loop-nest engine, about."""
 SLOW_SECONDS = 15.0
 """Of one evaluation in ZigZag 3.9.1 as the paper used it: 10 to 20 s for a design and layer (MEASURED, two cores)."""
-
-
-class Results:
-    """What has been measured, one JSON object a line: a run that was interrupted goes on where it was."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        self._known = {content["key"]: content for line in lines if (content := _parsed(line))}
-
-    def get(self, key: str) -> dict[str, Any] | None:
-        """What was measured under this key."""
-        return self._known.get(key)
-
-    def add(self, key: str, content: Mapping[str, Any]) -> dict[str, Any]:
-        """Keeps it."""
-        self._known[key] = {"key": key, **content}
-        self._path.parent.mkdir(exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(self._known[key]) + "\n")
-        return self._known[key]
-
-
-def _parsed(line: str) -> dict[str, Any] | None:
-    """None for a line that a kill cut short."""
-    try:
-        content = json.loads(line)
-    except ValueError:
-        return None
-    return content if isinstance(content, dict) else None
-
-
-@cache
-def code_of(search: str) -> str:
-    """A digest of the searches' and models' files that a search is made of: what changes them outdates its results."""
-    todo, files = [cls.__module__ for cls in SEARCHES[search].__mro__], set[Path]()
-    while todo:
-        stem = HERE.parent / todo.pop().replace(".", "/")
-        for path in (stem.with_suffix(".py"), stem / "__init__.py"):
-            if path.exists() and path not in files and path.parent.name != "workbench":
-                files.add(path)
-                todo += re.findall(r"^ *from ((?:models|workbench\.searches)\.[\w.]+) import", path.read_text(), re.M)
-    return blake2b(b"".join(path.read_bytes() for path in sorted(files)), digest_size=6).hexdigest()
 
 
 def present(methods: Mapping[str, Method]) -> Iterator[str]:
