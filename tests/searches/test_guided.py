@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from tests.toy import toy_task
 from workbench.problem.metrics import Metrics
 from workbench.problem.task import Task
 from workbench.problem.template import load_template
 from workbench.problem.workload import load_workload
 from workbench.searches import SEARCHES, search_settings
 from workbench.searches.base import Evaluated, Problem, Source
+from workbench.searches.guided import candidates
 from workbench.searches.guided.lab import believed
 from workbench.simulators.loopnest import LoopNest, LoopNestSettings
 
@@ -69,3 +71,15 @@ def test_the_first_design_after_the_lab_is_better_than_most_at_random():
     assert isinstance(first, Metrics)
     others = [e.outcome.edp_js for e in target.points if isinstance(e.outcome, Metrics)]
     assert first.edp_js < np.quantile(others, 0.25)
+
+
+def test_a_space_larger_than_what_is_looked_at_is_exhausted_all_the_same(monkeypatch):
+    monkeypatch.setattr(candidates, "ALL_OF", 0)
+    monkeypatch.setattr(candidates, "OUTLOOK", 4)
+    task = toy_task({"d1": [1, 2, 4, 8], "buffer_bits": [2**n for n in range(12, 18)]})
+    search = SEARCHES["guided"](Problem(task), search_settings("guided", {}), 0)
+    asked: list[tuple[int, ...]] = []
+    while batch := search.ask(5):
+        asked += batch
+        search.tell([Evaluated(d, o) for d, o in zip(batch, SIMULATOR.evaluate(task, batch), strict=True)])
+    assert sorted(asked) == [task.space.unrank(rank) for rank in range(task.space.size)]

@@ -75,7 +75,7 @@ class Candidates:
                 self._open[self._place[design]] = False
 
     def pool(self, unseen: Unseen, elites: Sequence[Design], limit: int, rng: np.random.Generator) -> Designs:
-        """Candidates, all of them unseen; one at least."""
+        """Candidates, all of them unseen; none where all that lie near or were drawn are known."""
         index = np.flatnonzero(self._open)
         if self._whole:
             return self.outlook.take(index)

@@ -137,6 +137,9 @@ class Guided(Search):
             if not len(pool):
                 pool = self._candidates.pool(self.unseen, elites, limit, self.rng)
                 local = False
+            if not len(pool):  # all that is thought of is known: anything else, then
+                asked.append(self.unseen.draw(self.rng))
+                continue
             known, measured = self._fitted(pending, guesses)
             chosen = self._best(known, measured, pool, 1 if local else many, climbs=not local)
             guessed, _ = self._portfolio.predict(self._portfolio.best, known, measured, chosen)
