@@ -93,7 +93,7 @@ def explain(error: sqlite3.Error, path: Path) -> StoreError:
 
 
 _MEANINGS: tuple[tuple[str, type[StoreError], str], ...] = (
-    ("SQLITE_NOTADB", NotALabError, "is not a lab database: give another path, or one that does not exist yet"),
+    ("SQLITE_NOTADB", NotALabError, "is not a lab database, nor any SQLite file with a sound head: give another path"),
     ("SQLITE_CORRUPT", DamagedLabError, "is damaged: restore a backup; nothing was written to it"),
     ("SQLITE_BUSY", LockedLabError, "is locked: another process has been writing for too long; try again when it ends"),
     ("SQLITE_LOCKED", LockedLabError, "is locked: another process has been writing for too long; try again later"),

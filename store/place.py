@@ -62,18 +62,19 @@ def _check_file(path: Path, *, create: bool, readonly: bool) -> None:
 
 
 def _check_content(path: Path, *, blank_is_new: bool) -> None:
+    """Opens no file that may be a lab in use: to close it again would drop every lock that this process holds on it
+    (https://sqlite.org/howtocorrupt.html, 2.2), and the next process to leave the lab would take its log for its own.
+    """
     if not path.is_file():
         raise NotALabError(f"{path} is no ordinary file: give the path of a lab database.")
-    with path.open("rb") as file:
-        head = file.read(SMALLEST)
-    if not head:
-        if blank_is_new:
-            return
+    size = path.stat().st_size
+    if size == 0 and not blank_is_new:
         raise NotALabError(f"{path} is empty, so it is not a lab database: delete it, or give another path.")
-    if not head.startswith(MAGIC):
-        raise NotALabError(f"{path} is not a lab database, nor any SQLite file: give another path.")
-    if len(head) < SMALLEST:
+    if not 0 < size < SMALLEST:
+        return  # SQLite itself tells what is no database
+    if path.read_bytes().startswith(MAGIC):
         raise DamagedLabError(f"{path} is damaged: only its first bytes are left. Restore a backup.")
+    raise NotALabError(f"{path} is not a lab database, nor any SQLite file: give another path.")
 
 
 def file_system(path: Path, mounts: str) -> str | None:

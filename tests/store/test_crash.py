@@ -9,6 +9,8 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from store.database import Lab
 from tests.store.conftest import ROOT, Start
 from tests.store.toy_run import BATCH, CONTEXT, fingerprint, new_run, work
@@ -94,3 +96,18 @@ def test_reading_errors_needs_no_sql_library() -> None:
     script = "import sys, store.errors; print({'sqlalchemy', 'sqlmodel', 'pydantic'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+OPENED_AND_CLOSED = "import sys; from store.database import Lab; Lab.open(sys.argv[1]).close()"
+
+
+@pytest.mark.parametrize("readonly", [False, True])
+def test_a_lab_opened_twice_by_one_process_and_once_by_another_stays_one_file(lab: Lab, readonly: bool) -> None:
+    """Whoever closes a lab last deletes its log: a process that has it open is not to be overlooked."""
+    run = lab.create_run(new_run())
+    list(work(lab, run.id, 3))
+    Lab.open(lab.path, readonly=readonly).close()
+    subprocess.run([sys.executable, "-c", OPENED_AND_CLOSED, str(lab.path)], cwd=ROOT, check=True)
+    list(work(lab, run.id, 6))
+    with Lab.open(lab.path, readonly=True) as again:
+        assert (again.run(run.id).steps, lab.run(run.id).steps) == (6, 6)
