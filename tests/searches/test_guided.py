@@ -13,7 +13,7 @@ from workbench.problem.template import load_template
 from workbench.problem.workload import load_workload
 from workbench.searches import SEARCHES, search_settings
 from workbench.searches.base import Evaluated, Problem, Source
-from workbench.searches.guided import candidates
+from workbench.searches.guided import Guided, candidates
 from workbench.searches.guided.lab import believed
 from workbench.simulators.loopnest import LoopNest, LoopNestSettings
 
@@ -83,3 +83,17 @@ def test_a_space_larger_than_what_is_looked_at_is_exhausted_all_the_same(monkeyp
         asked += batch
         search.tell([Evaluated(d, o) for d, o in zip(batch, SIMULATOR.evaluate(task, batch), strict=True)])
     assert sorted(asked) == [task.space.unrank(rank) for rank in range(task.space.size)]
+
+
+def test_nine_in_ten_designs_lie_within_the_forecast_intervals():
+    covered = []
+    for arch in ("tpu_like", "eyeriss_like", "edge_tpu_like"):
+        points = source(arch, "conv3", 180, seed=3)
+        told, others = points.points[:30], [e for e in points.points[30:] if isinstance(e.outcome, Metrics)]
+        search = SEARCHES["guided"](Problem(points.task), search_settings("guided", {}), 0)
+        assert isinstance(search, Guided)
+        search.restore(search.state(), told)
+        mean, deviation = search.forecast([e.design for e in others])
+        measured = np.log2([[e.outcome.latency_cycles, e.outcome.energy_pj] for e in others])
+        covered.append(np.abs(measured - mean) <= 1.645 * deviation)
+    assert 0.85 <= np.mean(np.concatenate(covered)) <= 0.95
