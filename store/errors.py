@@ -54,6 +54,10 @@ class NetworkFolderError(LabError):
     """The file would lie on a network file system, where SQLite's write-ahead log corrupts it."""
 
 
+class ConflictError(LabError):
+    """Two labs say different things of what should be the same."""
+
+
 class RunError(StoreError):
     """Something is wrong with a run."""
 
