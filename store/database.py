@@ -1,7 +1,8 @@
 """The lab database: one SQLite file, opened by a search that writes or by a terminal that watches.
 
-`Lab` is the door; the nouns behind it are `runs`, `steps`, `knowledge` and `queries`. Every method is one transaction,
-and reads everything it returns before it ends. What cannot be done raises a `StoreError` of one clear line.
+`Lab` is the door; the nouns behind it are `runs`, `steps`, `chunks`, `tags`, `knowledge` and `queries`. Every method is
+one transaction, and reads everything it returns before it ends; `chunks` alone is one for each chunk. What cannot be
+done raises a `StoreError` of one clear line.
 """
 
 from __future__ import annotations
@@ -15,15 +16,18 @@ from typing import Final, Self
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from store import knowledge, queries, runs, steps
+from store import chunks, knowledge, merging, queries, removing, runs, steps, tags, upkeep, verifying
+from store.chunks import Bounds, Designs
 from store.connections import reader, transaction, writer
 from store.errors import ReadOnlyLabError
 from store.knowledge import NewModel
 from store.migrations import check_readable, make_ready
 from store.owner import this_process
 from store.place import check_place
+from store.removing import Dependents
 from store.rows import (
     Checkpoint,
+    ChunkHead,
     Context,
     Evaluation,
     ModelHead,
@@ -35,6 +39,8 @@ from store.rows import (
     Status,
 )
 from store.runs import NewRun
+from store.statistics import Statistics, statistics
+from store.verifying import Problem
 
 BUSY_SECONDS: Final = 30.0
 
@@ -98,12 +104,13 @@ class Lab:
         status: Status | None = None,
         *,
         task_key: bytes | None = None,
+        tag: str | None = None,
         limit: int = 50,
         before_id: int | None = None,
     ) -> list[Run]:
         """The latest first; the next page begins below the last one's id. `status` is compared with the live one."""
         with self._read() as connection:
-            return runs.page(connection, status=status, task_key=task_key, limit=limit, before_id=before_id)
+            return runs.page(connection, status=status, task_key=task_key, tag=tag, limit=limit, before_id=before_id)
 
     def live_status(self, run: Run) -> Status:
         """The status as stored, but "interrupted" for a run whose owner died without a word."""
@@ -195,6 +202,74 @@ class Lab:
         with self._read() as connection:
             return queries.checkpoint(connection, run_id)
 
+    # Sweeps
+
+    def keep_chunk(self, run_id: int, epoch: int, designs: Designs) -> None:
+        """Store designs by the ten thousands behind those that the run has so, safe once this returns; or none.
+
+        They take a chunk for each `chunks.CHUNK_POINTS`; the run's `chunk_points` tells how many there are.
+
+        Raises:
+            BadRowError: the arrays' shapes, types or values do not fit together.
+            FencedOutError: this process does not own the run.
+        """
+        encoded = chunks.encode(designs)
+        with self._write() as connection:
+            chunks.add(connection, run_id, epoch, encoded)
+
+    def chunks(self, run_id: int, bounds: Bounds | None = None) -> Iterator[Designs]:
+        """The designs that the run has in chunks, in order, a chunk at a time; or those within the bounds.
+
+        `bounds` gives a metric's least and most; chunks that can hold no such design are not read. Each chunk is a
+        transaction of its own, so that a reader who takes his time stands in nobody's way.
+
+        Raises:
+            DamagedLabError: a chunk is not as it was stored.
+        """
+        chunks.check_bounds(bounds)
+        number = -1
+        while True:
+            with self._read() as connection:
+                found = chunks.next_chunk(connection, run_id, number, bounds)
+            if found is None:
+                return
+            designs = chunks.decode(run_id, *found, bounds)
+            if len(designs):
+                yield designs
+            number = found[0].number
+
+    def chunk_heads(self, run_id: int, *, after_number: int = -1, limit: int | None = None) -> list[ChunkHead]:
+        """What the run's chunks say of themselves: how many designs, between which metrics. Reads no content."""
+        with self._read() as connection:
+            return chunks.heads(connection, run_id, after_number, limit)
+
+    # Tags
+
+    def tag(self, run_id: int, word: str) -> None:
+        """Give the run a word to find it by; it may have it already.
+
+        Raises:
+            BadRowError: it is no word.
+            UnknownRunError: there is no such run.
+        """
+        with self._write() as connection:
+            tags.tag(connection, run_id, word)
+
+    def untag(self, run_id: int, word: str) -> bool:
+        """Take a word from the run, and tell whether it had it."""
+        with self._write() as connection:
+            return tags.untag(connection, run_id, word)
+
+    def tags(self, run_id: int) -> list[str]:
+        """The run's words in the order of the alphabet."""
+        with self._read() as connection:
+            return tags.of_run(connection, run_id)
+
+    def all_tags(self) -> dict[str, int]:
+        """How many runs each word has, in the order of the alphabet."""
+        with self._read() as connection:
+            return tags.in_use(connection)
+
     # What runs learn from
 
     def run_sources(self, run_id: int) -> list[RunSource]:
@@ -227,6 +302,36 @@ class Lab:
         with self._read() as connection:
             return knowledge.model_content(connection, key)
 
+    # The lab as a whole
+
+    def merge(self, source: merging.Source) -> merging.Merged:
+        """Take over what another lab has, which `merging.opened` has found fit: all of it, or nothing."""
+        return merging.merge(self._writer(), self.path, source)
+
+    def problems(self) -> list[Problem]:
+        """What is not as it was stored; empty where the lab is sound. Reads all of it."""
+        with self._read() as connection:
+            return list(verifying.problems(connection))
+
+    def statistics(self) -> Statistics:
+        """What lies in the lab, counted. Reads all of it."""
+        with self._read() as connection:
+            return statistics(connection)
+
+    def vacuum(self) -> tuple[int, int]:
+        """Give the space of removed rows back; the file's bytes before and after."""
+        return upkeep.vacuum(self._writer(), self.path)
+
+    def dependents(self, run: Run, leaving: Sequence[int] = ()) -> Dependents:
+        """What learnt from the run, but for the runs that leave with it."""
+        with self._read() as connection:
+            return removing.dependents(connection, run, leaving)
+
+    def remove_runs(self, numbers: Sequence[int]) -> None:
+        """Remove runs with all that they own, for good; all of them or, where one is being worked on, none."""
+        with self._write() as connection:
+            removing.remove(connection, numbers)
+
     def data_version(self) -> int:
         """Changes whenever another connection has written: a cheap question for a terminal that watches."""
         with self._read() as connection:
@@ -237,7 +342,10 @@ class Lab:
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
+        with transaction(self._writer(), self.path) as connection:
+            yield connection
+
+    def _writer(self) -> Engine:
         if self._writing is None:
             raise ReadOnlyLabError(f"{self.path} is open for reading only.")
-        with transaction(self._writing, self.path) as connection:
-            yield connection
+        return self._writing

@@ -14,6 +14,12 @@ from store.errors import BadRowError
 
 Status = Literal["queued", "running", "paused", "done", "interrupted", "failed"]
 STATUSES: Final[tuple[Status, ...]] = ("queued", "running", "paused", "done", "interrupted", "failed")
+METRICS: Final = ("latency_cycles", "energy_pj", "area_um2", "accuracy")
+"""The columns of an outcome. A design that can be built has the first three; accuracy, where somebody measures it."""
+
+
+Zone = tuple[float | None, float | None]
+"""The least and the most of a metric among some designs; None where none of them has it."""
 
 
 class Context(NamedTuple):
@@ -73,6 +79,18 @@ class Checkpoint(NamedTuple):
 
     step: int
     state: bytes
+
+
+class ChunkHead(NamedTuple):
+    """A chunk without its content."""
+
+    number: int  # counts from 0 through the run
+    first: int  # the place of its first design among all that the run has in chunks
+    points: int
+    feasible: int
+    zones: tuple[Zone, ...]  # in the order of METRICS
+    digest: bytes  # 16 bytes, a hash of the rest and of the content
+    size: int  # of the content, bytes
 
 
 class RunSource(NamedTuple):
@@ -157,6 +175,7 @@ class Run:
     search_settings: str  # JSON
     simulator_settings: str  # JSON
     stop: str  # JSON
+    chunk_points: int = 0  # designs stored in chunks, beside the `points`
 
 
 def check_json(field: str, text: str | None) -> None:

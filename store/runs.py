@@ -21,6 +21,7 @@ from store.rows import Run, Status, check_json
 from store.tables import Base
 
 RUN: Final[Table] = Base.metadata.tables["run"]
+TAG: Final[Table] = Base.metadata.tables["tag"]
 _COLUMNS: Final = tuple(RUN.c[field.name] for field in fields(Run))
 _ENDS: Final[tuple[Status, ...]] = ("paused", "done", "interrupted", "failed")
 
@@ -100,13 +101,21 @@ def _unknown(connection: Connection, ref: str) -> str:
 
 
 def page(
-    connection: Connection, *, status: Status | None, task_key: bytes | None, limit: int, before_id: int | None
+    connection: Connection,
+    *,
+    status: Status | None,
+    task_key: bytes | None,
+    tag: str | None,
+    limit: int,
+    before_id: int | None,
 ) -> list[Run]:
     """The latest runs first, from below `before_id`. `status` is the live one (see `live_status`)."""
     here, found = this_process(), list[Run]()
     query = select(*_COLUMNS).order_by(RUN.c.id.desc()).limit(limit)
     if task_key is not None:
         query = query.where(RUN.c.task_key == task_key)
+    if tag is not None:
+        query = query.where(RUN.c.id.in_(select(TAG.c.run_id).where(TAG.c.word == tag)))
     if status is not None:  # one that is stored as running may have been interrupted
         query = query.where(RUN.c.status.in_(["running", "interrupted"] if status == "interrupted" else [status]))
     while len(found) < limit:

@@ -22,10 +22,11 @@ from sqlalchemy import (
     MetaData,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlmodel import Field, SQLModel
 
-from store.rows import STATUSES
+from store.rows import METRICS, STATUSES
 
 STRICT: Final = {"sqlite_strict": True}
 CLUSTERED: Final = {"sqlite_strict": True, "sqlite_with_rowid": False}
@@ -40,11 +41,11 @@ def _size(column: str, least: int, most: int) -> CheckConstraint:
 
 def _outcome() -> tuple[CheckConstraint, ...]:
     """Metrics or a reason why there are none; never NaN (which SQLite stores as NULL), infinity or a negative."""
-    metrics = ("latency_cycles", "energy_pj", "area_um2")
-    either = " AND ".join(f"({metric} IS NULL) = (infeasible IS NOT NULL)" for metric in metrics)
+    costs = METRICS[:3]
+    either = " AND ".join(f"({cost} IS NULL) = (infeasible IS NOT NULL)" for cost in costs)
     return (
         CheckConstraint(either, name="metrics_or_infeasible"),
-        *(CheckConstraint(f"{metric} >= 0 AND {metric} < 9e999", name=f"{metric}_finite") for metric in metrics),
+        *(CheckConstraint(f"{cost} >= 0 AND {cost} < 9e999", name=f"{cost}_finite") for cost in costs),
         CheckConstraint("accuracy IS NULL OR infeasible IS NULL", name="accuracy_or_infeasible"),
         CheckConstraint("abs(accuracy) < 9e999", name="accuracy_finite"),
     )
@@ -154,6 +155,7 @@ class RunTable(Base, table=True):
     search_settings: str = Field(sa_type=Text)
     simulator_settings: str = Field(sa_type=Text)
     stop: str = Field(sa_type=Text)
+    chunk_points: int = Field(sa_column_kwargs={"server_default": text("0")})
 
 
 class PointTable(Base, table=True):
@@ -282,6 +284,54 @@ class RunModelTable(Base, table=True):
     run_id: int = Field(primary_key=True)
     position: int = Field(primary_key=True)
     model_key: bytes = Field(sa_type=LargeBinary)
+
+
+class ChunkTable(Base, table=True):
+    """Designs by the ten thousands as compressed columns: see `chunks`. `first` is the place of its first design."""
+
+    __tablename__ = "chunk"
+    __table_args__ = (
+        _of_run(),
+        UniqueConstraint("run_id", "number"),
+        CheckConstraint("number >= 0 AND first >= 0", name="place_positive"),
+        CheckConstraint("points > 0 AND feasible BETWEEN 0 AND points", name="points_counted"),
+        *(
+            CheckConstraint(
+                f"({metric}_least IS NULL) = ({metric}_most IS NULL) AND {metric}_least <= {metric}_most",
+                name=f"{metric}_zone",
+            )
+            for metric in METRICS
+        ),
+        _size("digest", 16, 16),
+        STRICT,
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    run_id: int
+    number: int
+    first: int
+    points: int
+    feasible: int
+    latency_cycles_least: float | None = Field(sa_type=_Real)
+    latency_cycles_most: float | None = Field(sa_type=_Real)
+    energy_pj_least: float | None = Field(sa_type=_Real)
+    energy_pj_most: float | None = Field(sa_type=_Real)
+    area_um2_least: float | None = Field(sa_type=_Real)
+    area_um2_most: float | None = Field(sa_type=_Real)
+    accuracy_least: float | None = Field(sa_type=_Real)
+    accuracy_most: float | None = Field(sa_type=_Real)
+    digest: bytes = Field(sa_type=LargeBinary)
+    content: bytes = Field(sa_type=LargeBinary)  # last, so that zones are looked at without reading over it
+
+
+class TagTable(Base, table=True):
+    """A word that a user has given to a run, to find it by."""
+
+    __tablename__ = "tag"
+    __table_args__ = (_of_run(), Index("tag_by_word", "word"), _size("word", 1, 64), CLUSTERED)
+
+    run_id: int = Field(primary_key=True)
+    word: str = Field(sa_type=Text, primary_key=True)
 
 
 def create_tables(connection: Connection) -> None:

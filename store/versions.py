@@ -70,5 +70,60 @@ def _to_2(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-STEPS: Final[Mapping[int, Step]] = {1: _to_2}
+_TO_3: Final = (
+    "ALTER TABLE run ADD COLUMN chunk_points INTEGER DEFAULT 0 NOT NULL",
+    """
+    CREATE TABLE chunk (
+        id INTEGER NOT NULL,
+        run_id INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        first INTEGER NOT NULL,
+        points INTEGER NOT NULL,
+        feasible INTEGER NOT NULL,
+        latency_cycles_least REAL,
+        latency_cycles_most REAL,
+        energy_pj_least REAL,
+        energy_pj_most REAL,
+        area_um2_least REAL,
+        area_um2_most REAL,
+        accuracy_least REAL,
+        accuracy_most REAL,
+        digest BLOB NOT NULL,
+        content BLOB NOT NULL,
+        PRIMARY KEY (id),
+        FOREIGN KEY(run_id) REFERENCES run (id) ON DELETE CASCADE,
+        UNIQUE (run_id, number),
+        CONSTRAINT place_positive CHECK (number >= 0 AND first >= 0),
+        CONSTRAINT points_counted CHECK (points > 0 AND feasible BETWEEN 0 AND points),
+        CONSTRAINT latency_cycles_zone CHECK ((latency_cycles_least IS NULL) = (latency_cycles_most IS NULL)
+            AND latency_cycles_least <= latency_cycles_most),
+        CONSTRAINT energy_pj_zone CHECK ((energy_pj_least IS NULL) = (energy_pj_most IS NULL)
+            AND energy_pj_least <= energy_pj_most),
+        CONSTRAINT area_um2_zone CHECK ((area_um2_least IS NULL) = (area_um2_most IS NULL)
+            AND area_um2_least <= area_um2_most),
+        CONSTRAINT accuracy_zone CHECK ((accuracy_least IS NULL) = (accuracy_most IS NULL)
+            AND accuracy_least <= accuracy_most),
+        CONSTRAINT digest_size CHECK (length(digest) BETWEEN 16 AND 16)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE tag (
+        run_id INTEGER NOT NULL,
+        word TEXT NOT NULL,
+        PRIMARY KEY (run_id, word),
+        FOREIGN KEY(run_id) REFERENCES run (id) ON DELETE CASCADE,
+        CONSTRAINT word_size CHECK (length(word) BETWEEN 1 AND 64)
+    ) WITHOUT ROWID, STRICT
+    """,
+    "CREATE INDEX tag_by_word ON tag (word)",
+)
+
+
+def _to_3(connection: Connection) -> None:
+    """Sweeps have a place, in chunks, and runs can be tagged."""
+    for statement in _TO_3:
+        connection.exec_driver_sql(statement)
+
+
+STEPS: Final[Mapping[int, Step]] = {1: _to_2, 2: _to_3}
 """STEPS[n] turns schema n into n + 1."""

@@ -123,27 +123,39 @@ def shape(path: Path) -> dict[str, object]:
         }
 
 
-def rows(path: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Everything of a lab, by table and in the columns that schema 1 has."""
+def rows(path: Path, columns: Mapping[str, int] | None = None) -> dict[str, list[tuple[object, ...]]]:
+    """Everything of a lab by table, or only those tables and so many columns of each."""
     with closing(sqlite3.connect(path)) as raw:
-        tables = ("run", "point", "point_detail", "history", "front", "checkpoint", "context", "evaluation")
-        found = {name: raw.execute(f"SELECT * FROM {name}").fetchall() for name in tables}  # noqa: S608
-    return found | {"history": [row[:10] for row in found["history"]]}
+        names = raw.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*'")
+        found = {name: raw.execute(f"SELECT * FROM {name}").fetchall() for (name,) in names}  # noqa: S608
+    if columns is None:
+        return found
+    return {name: [row[:width] for row in found[name]] for name, width in columns.items()}
+
+
+def widths(path: Path) -> dict[str, int]:
+    """The tables of a lab, and how many columns each has."""
+    with closing(sqlite3.connect(path)) as raw:
+        query = "SELECT name, ncol FROM pragma_table_list WHERE type = 'table' AND name NOT GLOB 'sqlite_*'"
+        return dict(raw.execute(query))
 
 
 @pytest.mark.parametrize("version", range(1, SCHEMA.version))
 def test_a_lab_of_every_schema_that_was_keeps_all_its_rows_and_becomes_like_a_new_one(tmp_path: Path, version) -> None:
     path, fresh = tmp_path / "lab.db", tmp_path / "fresh.db"
     lab_of_schema(version, path)
-    before = rows(path)
+    before, columns = rows(path), widths(path)
     Lab.open(fresh).close()
     with Lab.open(path) as lab:
         assert [(run.id, run.status, run.points) for run in lab.runs()] == [(2, "done", 4), (1, "paused", 8)]
         assert [progress.points for progress in lab.history(1)] == [4, 8]
         assert lab.checkpoint(1) is not None
         assert lab.run_sources(1) == []
+        assert [source.points for source in lab.run_sources(2)] == [8] * (version > 1)
+        assert [lab.model(head.key)[0] for head in lab.model_heads()] == lab.model_heads()
+        assert [run.chunk_points for run in lab.runs()] == [0, 0]
     assert shape(path) == shape(fresh)
-    assert rows(path) == rows(path.with_name(f"lab.db.schema{version}.bak")) == before
+    assert rows(path, columns) == rows(path.with_name(f"lab.db.schema{version}.bak")) == before
 
 
 def test_the_next_schema_brings_a_lab_of_this_one_to_the_tests() -> None:

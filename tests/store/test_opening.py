@@ -24,6 +24,7 @@ from store.errors import (
     NotALabError,
     ReadOnlyLabError,
 )
+from store.migrations import SCHEMA
 from store.place import check_place, file_system
 from tests.store.conftest import ROOT
 from tests.store.toy_run import new_run, work
@@ -43,7 +44,7 @@ def test_a_new_lab_says_what_it_is_and_is_safe_against_power_cuts(lab: Lab) -> N
     assert settings(lab, writing=False) == {**common, "synchronous": 2, "query_only": 1}
     with closing(sqlite3.connect(lab.path)) as raw:
         assert raw.execute("PRAGMA application_id").fetchone()[0].to_bytes(4, "big") == b"DSEW"
-        assert raw.execute("PRAGMA user_version").fetchone() == (2,)
+        assert raw.execute("PRAGMA user_version").fetchone() == (SCHEMA.version,)
 
 
 def test_a_path_with_odd_characters_is_taken_by_the_letter(tmp_path: Path) -> None:
@@ -125,7 +126,9 @@ def test_a_newer_lab_can_be_read_but_not_written(lab: Lab) -> None:
     lab.close()
     with closing(sqlite3.connect(lab.path)) as raw:
         raw.execute("PRAGMA user_version = 9")
-    with pytest.raises(NewerLabError, match="schema 9, this program knows 2: update the program, or open"):
+    with pytest.raises(
+        NewerLabError, match=f"schema 9, this program knows {SCHEMA.version}: update the program, or open"
+    ):
         Lab.open(lab.path)
     with Lab.open(lab.path, readonly=True) as newer:
         assert newer.run("last") == run
