@@ -58,6 +58,10 @@ class ConflictError(LabError):
     """Two labs say different things of what should be the same."""
 
 
+class BackupError(StoreError):
+    """A copy of the lab cannot be made where it was wanted."""
+
+
 class RunError(StoreError):
     """Something is wrong with a run."""
 

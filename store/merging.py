@@ -245,8 +245,7 @@ def _take_evaluations(connection: Connection, their_id: int, our_id: int) -> Mer
         .where(here, _alike(ours, theirs, _OUTCOME))  # the detail of one outcome does not fit another
         .order_by(theirs.c.key)
     )
-    names = ("context_id", "key", "detail")
-    connection.execute(insert(ours_told).from_select(names, details).on_conflict_do_nothing())
+    connection.execute(insert(ours_told).from_select(["context_id", "key", "detail"], details).on_conflict_do_nothing())
     return Merged(evaluations=added, differing=differing)
 
 

@@ -13,6 +13,8 @@ from typing import Final
 from sqlalchemy import Connection, ForeignKeyConstraint, Table, and_, exists, func, select
 from sqlalchemy.exc import DBAPIError
 
+from store import chunks
+from store.errors import DamagedLabError
 from store.steps import digest
 from store.tables import Base
 
@@ -131,6 +133,28 @@ def _digests(connection: Connection) -> Iterator[Problem]:
             yield Problem("source_model", f"id {number}", "its bytes are not those that were stored")
 
 
+def _chunks(connection: Connection) -> Iterator[Problem]:
+    for run_id in _ids(connection, "SELECT id FROM run WHERE chunk_points > 0 OR id IN (SELECT run_id FROM chunk)"):
+        number, first = 0, 0
+        for head in chunks.heads(connection, run_id, -1, None):
+            query = "SELECT content FROM chunk WHERE run_id = ? AND number = ?"
+            content = connection.exec_driver_sql(query, (run_id, head.number)).scalar_one()
+            try:
+                chunks.check(run_id, head, content)
+            except DamagedLabError:
+                yield _chunk(run_id, head.number, "its bytes are not those that were stored")
+            if (head.number, head.first) != (number, first):
+                yield _chunk(run_id, head.number, "does not follow the chunk before")
+            number, first = head.number + 1, head.first + head.points
+        stored = connection.exec_driver_sql("SELECT chunk_points FROM run WHERE id = ?", (run_id,)).scalar_one()
+        if stored != first:
+            yield Problem("run", f"id {run_id}", f"its head says {stored} designs in chunks, there are {first}")
+
+
+def _chunk(run_id: int, number: int, what: str) -> Problem:
+    return Problem("chunk", f"run_id {run_id}, number {number}", what)
+
+
 def _ids(connection: Connection, query: str) -> list[int]:
     """Read to the end first: blobs are then read one at a time, never all at once."""
     return [number for (number,) in connection.exec_driver_sql(query)]
@@ -191,6 +215,7 @@ CHECKS: Final[tuple[Callable[[Connection], Iterator[Problem]], ...]] = (
     _structure,
     _references,
     _digests,
+    _chunks,
     _json,
     _heads,
     _history,
