@@ -313,6 +313,11 @@ class Lab:
         with self._read() as connection:
             return list(verifying.problems(connection))
 
+    def schema(self) -> int:
+        """The version of the file format; greater than this program's where a newer one has written the lab."""
+        with self._read() as connection:
+            return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
     def statistics(self) -> Statistics:
         """What lies in the lab, counted. Reads all of it."""
         with self._read() as connection:

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, func, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Column, ColumnElement, Connection, LargeBinary, Table, Text, case, cast, func, literal, select
 
 from store.tables import Base
 
-# An index counts to its table.
-_BYTES: Final = """
-    SELECT s.tbl_name, sum(d.pgsize) FROM dbstat AS d JOIN sqlite_schema AS s ON s.name = d.name
-    WHERE d.aggregate GROUP BY s.tbl_name
-"""
 _CONTEXTS: Final = """
     SELECT c.id, c.simulator, c.fingerprint, c.layer, count(e.key), count(e.infeasible)
     FROM context AS c LEFT JOIN evaluation AS e ON e.context_id = c.id GROUP BY c.id ORDER BY c.id
@@ -27,11 +21,11 @@ _RUNS: Final = """
 
 @dataclass(frozen=True, slots=True)
 class TableSize:
-    """A table: its rows, and its bytes with its indices; None where this SQLite cannot tell."""
+    """A table: its rows, and the bytes of what they hold, numbers at eight each; the file has some overhead on top."""
 
     name: str
     rows: int
-    size: int | None
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +67,11 @@ class Statistics:
 def statistics(connection: Connection) -> Statistics:
     """Counts everything, so it reads everything once."""
     page_size, pages, free = (_pragma(connection, name) for name in ("page_size", "page_count", "freelist_count"))
-    sizes = _sizes(connection)
     return Statistics(
         schema=_pragma(connection, "user_version"),
         size=page_size * pages,
         free=page_size * free,
-        tables=tuple(
-            TableSize(t.name, connection.execute(select(func.count()).select_from(t)).scalar_one(), sizes.get(t.name))
-            for t in Base.metadata.sorted_tables
-        ),
+        tables=tuple(_size(connection, table) for table in Base.metadata.sorted_tables),
         contexts=tuple(ContextSize(*row) for row in connection.exec_driver_sql(_CONTEXTS)),
         runs=tuple(RunsOf(*row) for row in connection.exec_driver_sql(_RUNS)),
     )
@@ -91,10 +81,16 @@ def _pragma(connection: Connection, name: str) -> int:
     return int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
 
 
-def _sizes(connection: Connection) -> dict[str, int]:
-    try:
-        return {name: size for name, size in connection.exec_driver_sql(_BYTES)}  # noqa: C416 - rows are no pairs to mypy
-    except OperationalError as error:
-        if "dbstat" not in str(error.orig):
-            raise
-        return {}  # this SQLite is built without
+def _size(connection: Connection, table: Table) -> TableSize:
+    held = sum((_bytes(column) for column in table.columns), literal(0))
+    rows, size = connection.execute(select(func.count(), func.coalesce(func.sum(held), 0)).select_from(table)).one()
+    return TableSize(table.name, rows, size)
+
+
+def _bytes(column: Column[Any]) -> ColumnElement[int]:
+    """SQLite tells a blob's length without reading it, and a text's only in characters."""
+    if isinstance(column.type, LargeBinary):
+        return func.length(column)
+    if isinstance(column.type, Text):
+        return func.coalesce(func.length(cast(column, LargeBinary)), 0)
+    return case((column.is_(None), 0), else_=8)

@@ -10,7 +10,19 @@ from typing import Annotated, TextIO
 import typer
 
 from store.errors import BadRowError, StoreError
-from workbench.cli import catalogue, compare, evaluate, fidelity, importing, learning, run, show
+from workbench.cli import (
+    catalogue,
+    compare,
+    database,
+    doctor,
+    evaluate,
+    fidelity,
+    importing,
+    learning,
+    run,
+    runs,
+    show,
+)
 from workbench.cli.codes import BROKEN, EPILOG, INTERRUPTED, OK, USER
 from workbench.errors import SimulatorError, UserError
 
@@ -44,7 +56,7 @@ def _root(
         print(context.get_help())
 
 
-for module in (run, show, compare, learning, evaluate, fidelity, catalogue, importing):
+for module in (run, runs, show, compare, learning, evaluate, fidelity, catalogue, importing, database, doctor):
     module.register(app)
 
 

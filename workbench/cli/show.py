@@ -1,4 +1,4 @@
-"""`dse runs`, `dse show` and `dse front`: what runs left in the lab."""
+"""`dse show` and `dse front`: what a run left in the lab."""
 
 from __future__ import annotations
 
@@ -6,29 +6,15 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.options import MOST, Confirm, ConfirmSim, Csv, Db, Jobs, Json, RunRef, chosen
+from workbench.cli.options import Confirm, ConfirmSim, Csv, Db, Jobs, Json, RunRef, chosen
 
-StatusName = Annotated[
-    str | None, typer.Option("--status", metavar="STATUS", help="Only runs in this state.", show_default=False)
-]
-Limit = Annotated[int, typer.Option(metavar="N", min=1, max=MOST, help="At most so many, the latest first.")]
 Plot = Annotated[bool, typer.Option("--plot/--no-plot", help="Draw the scatter plot below the table.")]
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this file."""
-    for command in (runs, show, front):
+    for command in (show, front):
         app.command()(command)
-
-
-def runs(status: StatusName = None, limit: Limit = 50, db: Db = None, json: Json = False, csv: Csv = False) -> None:
-    """List the runs of the lab, the latest first."""
-    from workbench.cli.runview import list_runs
-    from workbench.cli.stored import open_to_look
-
-    form = chosen(json, csv)
-    with open_to_look(db) as lab:
-        list_runs(lab, status, limit, form)
 
 
 def show(run: RunRef, db: Db = None, json: Json = False, csv: Csv = False) -> None:

@@ -1,0 +1,73 @@
+"""`dse db`: the lab database as a whole. Merged with another, copied, checked, counted and tidied."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench.cli.codes import BROKEN
+from workbench.cli.options import Db, Json
+
+Other = Annotated[Path, typer.Argument(metavar="OTHER", help="Another lab database, which stays as it is.")]
+Copy = Annotated[Path, typer.Argument(metavar="FILE", help="A file that does not exist yet.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this file."""
+    group = typer.Typer(rich_markup_mode=None)
+    group.callback(invoke_without_command=True)(_db)
+    for command in (merge, backup, verify, stats, vacuum):
+        group.command()(command)
+    app.add_typer(group, name="db")
+
+
+def _db(context: typer.Context) -> None:
+    """Merge, back up, verify, count or vacuum the lab database."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def merge(other: Other, db: Db = None, json: Json = False) -> None:
+    """Take over what another lab knows: evaluations and source models by content, runs by uuid.
+
+    All of it in one transaction, or nothing; merging again changes nothing. The other lab may come from anybody: it is
+    only read, nothing of it is executed, and it is refused unless it is sound. Of a run that is in both labs, the one
+    that is further on counts; one that is going on over there is interrupted here, and can be resumed.
+    """
+    from workbench.cli.databaseview import merge_labs
+
+    merge_labs(other.expanduser(), db, json)
+
+
+def backup(file: Copy, db: Db = None, json: Json = False) -> None:
+    """Copy the lab to a new file, compact and in one piece. Runs may go on meanwhile."""
+    from workbench.cli.databaseview import back_up_lab
+
+    back_up_lab(file.expanduser(), db, json)
+
+
+def verify(db: Db = None, json: Json = False) -> None:
+    """Check the lab: the file's structure, references, digests, JSON, and that run heads agree with their rows.
+
+    Prints what is wrong by table and key, and ends with exit code 1 if anything is.
+    """
+    from workbench.cli.databaseview import verify_lab
+
+    if not verify_lab(db, json):
+        raise typer.Exit(BROKEN)
+
+
+def stats(db: Db = None, json: Json = False) -> None:
+    """Count the lab: rows and bytes by table, evaluations by simulator and context, and how often they were of use."""
+    from workbench.cli.databaseview import show_statistics
+
+    show_statistics(db, json)
+
+
+def vacuum(db: Db = None, json: Json = False) -> None:
+    """Give the space of removed rows back to the disk. Needs as much space again meanwhile, and no run at work."""
+    from workbench.cli.databaseview import vacuum_lab
+
+    vacuum_lab(db, json)

@@ -1,0 +1,70 @@
+"""`dse runs`: the runs of the lab listed, and removed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench.cli.options import MOST, Csv, Db, Json, chosen
+from workbench.errors import UserError
+
+StatusName = Annotated[
+    str | None, typer.Option("--status", metavar="STATUS", help="Only runs in this state.", show_default=False)
+]
+Limit = Annotated[int, typer.Option(metavar="N", min=1, max=MOST, help="At most so many, the latest first.")]
+RunRefs = Annotated[
+    list[str], typer.Argument(metavar="RUN...", help="Runs by number, the beginning of a uuid, or 'last'.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this file."""
+    group = typer.Typer(rich_markup_mode=None)
+    group.callback(invoke_without_command=True)(runs)
+    group.command()(rm)
+    app.add_typer(group, name="runs")
+
+
+def runs(
+    context: typer.Context,
+    status: StatusName = None,
+    limit: Limit = 50,
+    db: Db = None,
+    json: Json = False,
+    csv: Csv = False,
+) -> None:
+    """List the runs of the lab, the latest first; or remove some."""
+    if context.invoked_subcommand is not None:
+        if status is not None or json or csv:
+            raise UserError(
+                f"--status, --json and --csv belong to the list: 'dse runs {context.invoked_subcommand}' has none."
+            )
+        return
+    from workbench.cli.runview import list_runs
+    from workbench.cli.stored import open_to_look
+
+    form = chosen(json, csv)
+    with open_to_look(db) as lab:
+        list_runs(lab, status, limit, form)
+
+
+def rm(context: typer.Context, run: RunRefs, yes: Yes = False, db: Db = None) -> None:
+    """Remove runs with their designs, history and checkpoints, for good.
+
+    Shows first what depends on them: runs that learn from them, and source models that were trained on them. What was
+    simulated for them stays known to the lab. A run that is being worked on is refused.
+    """
+    from workbench.cli.removing import remove_runs
+
+    remove_runs(_database(context, db), run, yes)
+
+
+def _database(context: typer.Context, db: Path | None) -> Path | None:
+    """`dse runs --db FILE rm 3` names it before the command."""
+    before: Path | None = context.parent.params.get("db") if context.parent is not None else None
+    source = context.get_parameter_source("db")
+    given_here = source is not None and source.name == "COMMANDLINE"
+    return db if given_here or before is None else before
