@@ -39,7 +39,7 @@ CHUNK_POINTS: Final = 65_536
 _FORMAT: Final = 1
 _MOST_AXES: Final = 4096
 _SAMPLE: Final = 4096  # bytes of a plane, from which it shows whether deflating pays
-_PAYS: Final = 0.6
+_PAYS: Final = 0.2  # of its bytes: deflating takes longer than all the rest
 _FEW: Final = 0.97  # values that are different, of a sample, below which they are listed
 _PLANES: Final = {1: "1", 2: "2", 3: "21", 4: "4", 5: "41", 6: "42", 7: "421", 8: "8"}  # bytes -> planes, lowest first
 _DAMAGE: Final = (ValueError, TypeError, LookupError, OverflowError, RecursionError, zlib.error, struct.error)
@@ -71,7 +71,7 @@ _NEXT_NUMBER: Final = "SELECT coalesce(max(number) + 1, 0) FROM chunk WHERE run_
 class Designs:
     """n designs of k axes with their outcomes, as arrays. NaN is how arrays write that there is no such metric."""
 
-    codes: NDArray[np.unsignedinteger[Any]]  # (n, k): one choice per axis, as that choice's index
+    codes: NDArray[np.unsignedinteger[Any]]  # (n, k): one choice per axis, as that choice's index; best in columns
     latency_cycles: Floats  # (n,): NaN where the design cannot be built
     energy_pj: Floats  # (n,): likewise
     area_um2: Floats  # (n,): likewise
@@ -208,6 +208,7 @@ def _check(designs: Designs) -> None:
 def _encode(designs: Designs) -> Encoded:
     n, planes = len(designs), list[bytes]()
     built = None if designs.why is None or not designs.why.any() else designs.why == 0  # (n,)
+    codes = _encode_codes(designs.codes, planes)
     columns: dict[str, Any] = {}
     zones = list[Zone]()
     for metric in METRICS:
@@ -219,10 +220,10 @@ def _encode(designs: Designs) -> Encoded:
         values = values if values is None or has is None else values[has]
         zones.append(_zone(metric, values))
         if values is not None:
-            columns[metric] = _encode_floats(np.ascontiguousarray(values, np.float64), planes)
+            columns[metric] = _encode_floats(np.ascontiguousarray(values, np.float64), planes, "ranks" not in codes)
             if metric == "accuracy" and has is not None:
                 columns["accuracy_known"] = _store(np.packbits(has), planes)
-    header: dict[str, Any] = {"format": _FORMAT, "codes": _encode_codes(designs.codes, planes), "columns": columns}
+    header: dict[str, Any] = {"format": _FORMAT, "codes": codes, "columns": columns}
     if built is not None and designs.why is not None:
         _check_unbuilt(designs, ~built)
         header["built"] = _store(np.packbits(built), planes)
@@ -251,15 +252,17 @@ def _zone(metric: str, values: Floats | None) -> Zone:
     return least, most
 
 
-def _encode_floats(values: Floats, planes: list[bytes]) -> dict[str, Any]:
-    """Values (n,) as whole numbers: their own where they are whole, else their bits."""
+def _encode_floats(values: Floats, planes: list[bytes], scattered: bool) -> dict[str, Any]:
+    """Values (n,) as whole numbers: their own where they are whole, else their bits.
+
+    Few values are listed where designs are scattered; in an enumeration neighbours are alike, which deflating finds.
+    """
     bits = values.view(np.uint64)
     words = _whole(values, bits)
     if words is not None:
         return {"kind": "whole", **_encode_words(words, planes)}
-    step = max(len(bits) // 1024, 1)
-    sample = bits[::step]
-    if len(np.unique(sample)) < _FEW * len(sample):
+    sample = bits[:: max(len(bits) // 1024, 1)]
+    if scattered and len(np.unique(sample)) < _FEW * len(sample):
         listed, places = np.unique(bits, return_inverse=True)
         if len(listed) < len(bits) // 2:
             table = [_store(listed, planes), len(listed)]
@@ -324,18 +327,22 @@ def _encode_codes(codes: NDArray[Any], planes: list[bytes]) -> dict[str, Any]:
 
 def _progression(columns: NDArray[Any], facts: Mapping[str, list[int]]) -> list[int] | None:
     """The first rank and the stride, where the designs are an enumeration; the last axis counts fastest."""
-    if np.prod(np.array(facts["spans"], dtype=np.float64)) >= 2**62:
+    varying = [(axis, span) for axis, span in enumerate(facts["spans"]) if span > 1]
+    size, origin = 1, 0
+    for axis, span in varying:
+        size, origin = size * span, origin * span + facts["least"][axis]
+    if size + origin >= 2**62:
         return None
+    kind = np.int32 if size + origin < 2**31 else np.int64
     for some in (columns[:, :64], columns):
-        ranks = np.zeros(some.shape[1], dtype=np.int64)
-        for column, low, span in zip(some, facts["least"], facts["spans"], strict=True):
+        ranks = np.zeros(some.shape[1], dtype=kind)
+        for axis, span in varying:
             ranks *= span
-            ranks += column
-            ranks -= low
-        strides = np.diff(ranks)
+            ranks += some[axis].astype(kind, copy=False)
+        strides = ranks[1:] - ranks[:-1]
         if len(strides) and not (strides == strides[0]).all():
             return None
-    return [int(ranks[0]), int(strides[0]) if len(strides) else 0]
+    return [int(ranks[0]) - origin, int(strides[0]) if len(strides) else 0]
 
 
 def _groups(spans: list[int]) -> Iterator[list[tuple[int, int]]]:
@@ -383,15 +390,12 @@ def _decode(head: ChunkHead, content: bytes, bounds: Bounds) -> Designs:
     header = json.loads(content[4 : 4 + length])
     if header["format"] != _FORMAT:
         raise ValueError(f"format {header['format']}")
-    planes = _Planes(content, 4 + length)
-    found = dict[str, Floats]()
+    planes = _Planes(content, 4 + length)  # taken in the order in which they lie
+    codes = _decode_codes(header["codes"], planes, n)
+    found = {m: _decode_floats(header["columns"][m], planes) for m in METRICS if m in header["columns"]}
     known: Mask | None = None
-    for metric in METRICS:  # in the order in which their planes lie
-        if metric in header["columns"]:
-            found[metric] = _decode_floats(header["columns"][metric], planes)
     if "accuracy_known" in header["columns"]:
         known = planes.mask(header["columns"]["accuracy_known"], n)
-    codes = _decode_codes(header["codes"], planes, n)
     why: NDArray[np.uint32] | None = None
     reasons: tuple[str, ...] = ()
     built: Mask | None = None
@@ -509,7 +513,9 @@ def _decode_codes(facts: Mapping[str, Any], planes: _Planes, n: int) -> NDArray[
 
 def _from_ranks(columns: NDArray[Any], facts: Mapping[str, Any]) -> None:
     first, stride = facts["ranks"]
-    ranks = first + stride * np.arange(columns.shape[1], dtype=np.int64)
+    n = columns.shape[1]
+    kind = np.int32 if 0 <= first + max(stride, 0) * n < 2**31 and first + min(stride, 0) * n > -(2**31) else np.int64
+    ranks = first + stride * np.arange(n, dtype=kind)
     for column, span in zip(columns[::-1], facts["spans"][::-1], strict=True):
         if span > 1:
             rest = ranks // span
