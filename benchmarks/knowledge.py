@@ -17,6 +17,7 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
@@ -65,6 +66,12 @@ AGED, TAUGHT = 300, 10_000
 Floats = NDArray[np.float64]
 
 
+@cache
+def task_key(place: Place, quantile: float) -> str:
+    """Of the task with its targets."""
+    return table(*place).wanting(quantile).key.hex()[:12]
+
+
 @dataclass(frozen=True)
 class Job:
     """One run, and all that decides it; `lab` says what the run is taught."""
@@ -83,7 +90,7 @@ class Job:
         """Of its result."""
         return (
             f"{self.kind} {self.search} {dict(self.settings)} {code_of(self.search)} {'/'.join(self.place)} "
-            f"{table(*self.place).wanting(self.quantile).key.hex()[:12]} lab {self.lab} {code_of('anneal')} "
+            f"{task_key(self.place, self.quantile)} lab {self.lab} {code_of('anneal')} "
             f"q {self.quantile} margin {self.margin} seed {self.seed}"
         )
 
@@ -274,17 +281,15 @@ class Lab:
 
     def __init__(self, workers: int) -> None:
         self._results = Results(CACHE / "knowledge.jsonl")
-        self._workers = workers
+        self._pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))  # they keep what they loaded
 
     def of(self, jobs: Sequence[Job]) -> list[dict[str, Any]]:
         """Their results, in order."""
-        missing = [job for job in jobs if self._results.get(job.key) is None]
-        if missing:
-            with multiprocessing.get_context("spawn").Pool(self._workers) as pool:
-                for done, (key, result) in enumerate(pool.imap_unordered(run, missing), 1):
-                    self._results.add(key, result)
-                    if done % 50 == 0:
-                        print(f"  {done} of {len(missing)} runs", file=sys.stderr, flush=True)
+        started = [self._pool.submit(run, job) for job in jobs if self._results.get(job.key) is None]
+        for number, future in enumerate(as_completed(started), 1):
+            self._results.add(*future.result())
+            if number % 50 == 0:
+                print(f"  {number} of {len(started)} runs", file=sys.stderr, flush=True)
         return [self._results.get(job.key) or {} for job in jobs]
 
 
