@@ -335,7 +335,7 @@ def _progression(columns: NDArray[Any], facts: Mapping[str, list[int]]) -> list[
         return None
     kind = np.int32 if size + origin < 2**31 else np.int64
     for some in (columns[:, :64], columns):
-        ranks = np.zeros(some.shape[1], dtype=kind)
+        ranks: Any = np.zeros(some.shape[1], dtype=kind)
         for axis, span in varying:
             ranks *= span
             ranks += some[axis].astype(kind, copy=False)

@@ -74,8 +74,7 @@ def add_points(connection: Connection, run_id: int, points: Sequence[Point], his
                 f"Point {index} of step {history.step} of run {run_id} must have seq {first + index} "
                 f"and step {history.step}, not {point.seq} and {point.step}."
             )
-        check_json("infeasible", point.infeasible)
-        check_json("detail", point.detail)
+    _check_texts(points)
     _insert(connection, _POINT, ((run_id, *point[:8], int(point.cached)) for point in points))
     _insert(connection, _POINT_DETAIL, ((run_id, p.seq, p.detail) for p in points if p.detail is not None))
 
@@ -84,15 +83,21 @@ def add_evaluations(connection: Connection, contexts: Sequence[Context], evaluat
     """Into the cache. What is there already stays: simulators are deterministic, so it says the same."""
     for context in contexts:
         check_json("layer", context.layer)
-    for row in evaluations:
-        check_json("infeasible", row.infeasible)
-        check_json("detail", row.detail)
+    _check_texts(evaluations)
     _insert(connection, _CONTEXT, contexts)
     ids = {key: _context_id(connection, key) for key in {row.context for row in evaluations}}
     ordered = sorted({row[:2]: row for row in evaluations}.values(), key=lambda row: row[:2])  # for the tree's sake
     _insert(connection, _EVALUATION, ((ids[row.context], *row[1:7]) for row in ordered))
     detailed = (row for row in ordered if row.detail is not None)
     _insert(connection, _EVALUATION_DETAIL, ((ids[row.context], row.key, row.detail) for row in detailed))
+
+
+def _check_texts(rows: Sequence[Point] | Sequence[Evaluation]) -> None:
+    """JSON by the letter; a reason that many rows share is looked at once."""
+    for text in {row.infeasible for row in rows}:
+        check_json("infeasible", text)
+    for text in {row.detail for row in rows}:
+        check_json("detail", text)
 
 
 def set_front(connection: Connection, run_id: int, front: Iterable[int]) -> None:
