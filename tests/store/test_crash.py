@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from benchmarks.crash import KINDS, faults, kill_runs
 from store.database import Lab
 from tests.store.conftest import ROOT, Start
 from tests.store.toy_run import BATCH, CONTEXT, fingerprint, new_run, work
@@ -49,6 +52,33 @@ def test_a_run_killed_again_and_again_loses_nothing_and_ends_as_if_never_killed(
         list(work(whole, 1, STEPS))
         assert assert_consistent(lab, run.id) == assert_consistent(whole, 1) == STEPS
         assert fingerprint(lab, run.id) == fingerprint(whole, 1)
+
+
+def test_the_program_itself_killed_at_random_moments_loses_nothing(tmp_path: Path) -> None:
+    found = kill_runs(KINDS[0], 10, tmp_path, seed=3)
+    assert (found.kills, found.inconsistent, found.lost, found.different) == (10, 0, 0, 0)
+    assert found.steps > 5, "the kills hit runs at work"
+
+
+HARMS = (
+    "DELETE FROM front WHERE run_id",
+    "DELETE FROM history WHERE step = 3 AND run_id",
+    "UPDATE checkpoint SET step = 2 WHERE run_id",
+    "DELETE FROM point WHERE seq = 20 AND run_id",
+    "UPDATE run SET hits = hits + 1, evaluations = evaluations - 1 WHERE id",
+)
+
+
+def test_the_checks_after_a_kill_find_what_a_kill_could_do(lab: Lab) -> None:
+    """Otherwise the test above could not fail."""
+    run = lab.create_run(new_run())
+    list(work(lab, run.id, 3))
+    assert faults(lab.path) == []
+    for number, harm in enumerate(HARMS, 2):
+        list(work(lab, lab.create_run(new_run()).id, 3))
+        with closing(sqlite3.connect(lab.path)) as raw, raw:
+            raw.execute(f"{harm} = {number}")
+        assert faults(lab.path)[-1] == f"run {number} does not agree with its points", harm
 
 
 def test_two_writing_processes_and_a_reader_do_not_disturb_each_other(tmp_path: Path, start: Start) -> None:
