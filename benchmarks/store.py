@@ -36,6 +36,8 @@ from workbench.stop import Stop
 SIZES = (8, 5, 6, 3, 7, 4, 9, 2, 8, 6, 5, 4)
 """Choices of twelve axes: 348 million designs."""
 BATCH = 50_000
+AT_ONCE = 16
+"""Chunks that a sweep of 1 M designs/s stores together: once a second."""
 CONTEXT = Context(b"benchmark's key.", "none", "none 1", "{}")
 
 
@@ -151,8 +153,8 @@ def chunked(folder: Path, name: str, ranks: Callable[[int], NDArray[np.int64]], 
     with Lab.open(path) as lab:
         empty = path.stat().st_size
         run_id, epoch = claimed(lab)
-        for number in range(0, many, 4):
-            some = designs_at(np.concatenate([ranks(number + i) for i in range(4)]))
+        for number in range(0, many, AT_ONCE):
+            some = designs_at(np.concatenate([ranks(number + i) for i in range(AT_ONCE)]))
             with write.on():
                 lab.keep_chunk(run_id, epoch, some)
     with Lab.open(path, readonly=True) as lab, read.on():

@@ -38,7 +38,7 @@ Bounds = Mapping[str, tuple[float | None, float | None]]
 CHUNK_POINTS: Final = 65_536
 _FORMAT: Final = 1
 _MOST_AXES: Final = 4096
-_SAMPLE: Final = 4096  # bytes of a plane, from which it shows whether deflating pays
+_SAMPLE: Final = 1024  # bytes of a plane, from which it shows whether deflating pays
 _PAYS: Final = 0.2  # of its bytes: deflating takes longer than all the rest
 _FEW: Final = 0.97  # values that are different, of a sample, below which they are listed
 _PLANES: Final = {1: "1", 2: "2", 3: "21", 4: "4", 5: "41", 6: "42", 7: "421", 8: "8"}  # bytes -> planes, lowest first
@@ -206,7 +206,7 @@ def _check(designs: Designs) -> None:
 
 
 def _encode(designs: Designs) -> Encoded:
-    n, planes = len(designs), list[bytes]()
+    n, planes = len(designs), list[Any]()
     built = None if designs.why is None or not designs.why.any() else designs.why == 0  # (n,)
     codes = _encode_codes(designs.codes, planes)
     columns: dict[str, Any] = {}
@@ -252,7 +252,7 @@ def _zone(metric: str, values: Floats | None) -> Zone:
     return least, most
 
 
-def _encode_floats(values: Floats, planes: list[bytes], scattered: bool) -> dict[str, Any]:
+def _encode_floats(values: Floats, planes: list[Any], scattered: bool) -> dict[str, Any]:
     """Values (n,) as whole numbers: their own where they are whole, else their bits.
 
     Few values are listed where designs are scattered; in an enumeration neighbours are alike, which deflating finds.
@@ -273,18 +273,18 @@ def _encode_floats(values: Floats, planes: list[bytes], scattered: bool) -> dict
 def _whole(values: Floats, bits: Words) -> Words | None:
     """The values as the bits of 64-bit whole numbers, if all of them are such (-0.0 is not)."""
     head = values[:64]
-    if not len(values) or not (np.rint(head) == head).all() or float(np.abs(values).max()) >= 2**53:
+    if not len(values) or not (np.rint(head) == head).all() or not -(2**53) < values.min() <= values.max() < 2**53:
         return None
     numbers = values.astype(np.int64)
     return numbers.view(np.uint64) if (numbers.astype(np.float64).view(np.uint64) == bits).all() else None
 
 
-def _encode_words(words: Words, planes: list[bytes]) -> dict[str, Any]:
+def _encode_words(words: Words, planes: list[Any]) -> dict[str, Any]:
     """Words (n,) as distances from the least, in planes."""
     if not len(words):
         return {"base": 0, "shift": 0, "planes": [], "items": 0}
     base = words.view(np.int64).min().view(np.uint64)
-    distances = words - base
+    distances = np.subtract(words, base, dtype="<u8")
     every = int(np.bitwise_or.reduce(distances))
     shift = (every & -every).bit_length() - 1 if every else 0
     if shift:
@@ -292,15 +292,15 @@ def _encode_words(words: Words, planes: list[bytes]) -> dict[str, Any]:
     size = ((every >> shift).bit_length() + 7) // 8
     stored, at = [], 0
     for width in map(int, _PLANES[size]) if size else ():
-        plane = (distances >> np.uint64(at) if at else distances).astype(f"<u{width}")
+        plane = np.ascontiguousarray(distances.view(f"<u{width}")[at // width :: 8 // width])
         stored.append([width, _store(plane, planes)])
-        at += 8 * width
+        at += width
     return {"base": int(base), "shift": shift, "planes": stored, "items": len(words)}
 
 
-def _store(plane: NDArray[Any], planes: list[bytes]) -> int:
+def _store(plane: NDArray[Any], planes: list[Any]) -> int:
     """Put a plane behind the others, and tell its bytes: fewer than its items take where it is deflated."""
-    raw = plane.tobytes()
+    raw: Any = memoryview(plane).cast("B")
     middle = max(len(raw) - _SAMPLE, 0) // 2
     sample = raw[middle : middle + _SAMPLE]
     if len(zlib.compress(sample, 1)) < _PAYS * len(sample):
@@ -310,7 +310,7 @@ def _store(plane: NDArray[Any], planes: list[bytes]) -> int:
     return len(raw)
 
 
-def _encode_codes(codes: NDArray[Any], planes: list[bytes]) -> dict[str, Any]:
+def _encode_codes(codes: NDArray[Any], planes: list[Any]) -> dict[str, Any]:
     """Codes (n, k) as a progression of ranks, or so many bits for each axis, in as few words as hold them."""
     columns = np.ascontiguousarray(codes.T)  # (k, n)
     least, most = columns.min(axis=1).tolist(), columns.max(axis=1).tolist()
@@ -464,7 +464,7 @@ def _decode_floats(facts: Mapping[str, Any], planes: _Planes) -> Floats:
     if kind == "listed":
         stored, items = facts["table"]
         table = planes.take(8, stored, items).view(np.float64)
-        values: Floats = table[_decode_words(facts, planes).astype(np.intp)]
+        values: Floats = table.take(_decode_words(facts, planes).view(np.int64))
         return values
     words = _decode_words(facts, planes)
     if kind == "whole":
