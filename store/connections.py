@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
 
-from store.errors import LockedLabError, explain
+from store.errors import DamagedLabError, LockedLabError, explain
 
 _COMMON: Final = (
     "PRAGMA foreign_keys = ON",
@@ -84,6 +84,8 @@ def explained(path: Path) -> Iterator[None]:
         raise
     except sqlite3.Error as error:
         raise explain(error, path) from error
+    except UnicodeDecodeError as error:  # SQLite repeats damaged text in what it says of it
+        raise DamagedLabError(f"{path} is damaged: it holds text that is none. Restore a backup.") from error
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -30,25 +31,34 @@ def back_up(lab: Path, copy: Path, busy_seconds: float) -> int:
     check_place(lab, create=False, readonly=True)
     mode = check_readable(lab, busy_seconds, _ANY)
     _check_target(copy)
-    part = copy.with_name(f".{copy.name}.{os.getpid()}.part")
+    part = copy.with_name(f".dse-backup-{os.getpid()}.part")
     try:
         with explained(lab), closing(connect(lab, mode, busy_seconds)) as connection:
             connection.execute("PRAGMA trusted_schema = OFF")
-            connection.execute("VACUUM INTO ?", (str(part.absolute()),))
+            _write(connection, part, copy)
         _sync(part)
         _publish(part, copy)
         _sync(copy.parent)
     except OSError as error:
         raise BackupError(f"{copy} cannot be written: {error.strerror}.") from error
     finally:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             part.unlink()
     return copy.stat().st_size
 
 
+def _write(connection: sqlite3.Connection, part: Path, copy: Path) -> None:
+    try:
+        connection.execute("VACUUM INTO ?", (str(part.absolute()),))
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")):
+            raise BackupError(f"{copy} cannot be written ({error}): check its disk, or give another place.") from error
+        raise
+
+
 def _check_target(copy: Path) -> None:
     try:
-        if os.path.lexists(copy):
+        if _is_taken(copy):
             raise BackupError(f"{copy} exists already: a backup is never written over a file. Give a new name.")
         if not copy.parent.is_dir():
             raise BackupError(f"{copy.parent} is no folder: make it first, or give another path for the backup.")
@@ -56,6 +66,15 @@ def _check_target(copy: Path) -> None:
             raise BackupError(f"{copy} cannot be made: the folder {copy.parent} cannot be written.")
     except OSError as error:  # a name that is too long, say
         raise BackupError(f"{copy} cannot be written: {error.strerror}.") from error
+
+
+def _is_taken(path: Path) -> bool:
+    """By anything, a link to nowhere included."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def _publish(part: Path, copy: Path) -> None:

@@ -92,8 +92,9 @@ def problems(connection: Connection) -> Iterator[Problem]:
     for check in CHECKS:
         try:
             yield from check(connection)
-        except DBAPIError as error:
-            yield Problem(FILE, "", f"{check.__name__.strip('_')} cannot be checked: {error.orig}")
+        except (DBAPIError, UnicodeDecodeError) as error:
+            said = error.orig if isinstance(error, DBAPIError) else error
+            yield Problem(FILE, "", f"{check.__name__.strip('_')} cannot be checked: {said}")
 
 
 def _structure(connection: Connection) -> Iterator[Problem]:

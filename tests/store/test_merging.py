@@ -110,7 +110,7 @@ def test_merging_twice_gives_the_same_content_as_once(a: Path, b: Path) -> None:
 
 
 def test_both_ways_give_equal_sets_of_evaluations(a: Path, b: Path, tmp_path: Path) -> None:
-    other_a, other_b = (shutil.copy(path, tmp_path / f"copy_{path.name}") for path in (a, b))
+    other_a, other_b = (Path(shutil.copy(path, tmp_path / f"copy_{path.name}")) for path in (a, b))
     merge(a, b)
     merge(other_b, other_a)
     assert evaluations(a) == evaluations(other_b)

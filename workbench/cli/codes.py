@@ -14,6 +14,7 @@ INTERRUPTED: Final = 130
 
 EPILOG: Final = (
     "Data goes to stdout, everything said along the way to stderr. "
-    "Exit codes: 0 done; 1 broken (a simulator failed); 2 what was asked for cannot be done (one line on stderr says "
+    "Exit codes: 0 done; 1 broken (a simulator failed, or a check found something wrong); "
+    "2 what was asked for cannot be done (one line on stderr says "
     "why); 130 interrupted (the run is stored up to its last step and can be resumed)."
 )
