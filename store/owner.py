@@ -2,7 +2,8 @@
 
 On one host this is certain at once: a process id counts only with the boot and the pid namespace it belongs to and
 with the time its process started, so neither a reboot nor a reused id deceives. Of a process elsewhere we know only
-when it last wrote; it counts as dead when it has been silent for longer than the lease.
+when it last wrote; it counts as dead when it has been silent for longer than the lease. So an owner says from time to
+time that it lives, however long its step takes.
 """
 
 from __future__ import annotations
@@ -11,11 +12,17 @@ import os
 import socket
 import subprocess
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 from typing import Final
 
+from store.errors import FencedOutError, StoreError
+
 LEASE_SECONDS: Final = 300.0
+BEAT_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +90,29 @@ def _pid_namespace() -> str:
         return str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         return ""
+
+
+@contextmanager
+def beating(beat: Callable[[], None], every_seconds: float = BEAT_SECONDS) -> Iterator[None]:
+    """Meanwhile a thread calls `beat` from time to time, to say that the owner of a run lives.
+
+    A lab that is locked or full at the moment may not be so the next time. One who was fenced out stops.
+    """
+    over = Event()
+
+    def go_on() -> None:
+        while not over.wait(every_seconds):
+            try:
+                beat()
+            except FencedOutError:
+                return  # whoever stores the next step is told
+            except StoreError:
+                continue
+
+    thread = Thread(target=go_on, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

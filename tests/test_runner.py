@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -240,6 +241,25 @@ def test_a_run_keeps_its_settings_whole(lab):
     assert settings["cost"] == "edp_js"
     assert settings["steps"] == 80
     assert settings.keys() == SEARCHES["anneal"].Settings.model_fields.keys()
+
+
+def test_a_run_says_that_it_lives_while_a_step_takes_long(lab, monkeypatch):
+    """Seen from another host, its owner would be taken for dead after a while."""
+    monkeypatch.setattr("workbench.runner.BEAT_SECONDS", 0.02)
+    row = start(lab, spec(simulator_settings={"delay_s": 0.5}))
+    steps = run(lab, row.id)
+    next(steps)
+    told = lab.run(row.id)
+    assert told.heartbeat_ns is not None
+    worker = threading.Thread(target=next, args=(steps,))
+    worker.start()
+    sleep(0.25)
+    later = lab.run(row.id)
+    worker.join()
+    steps.close()
+    assert later.steps == told.steps == 1
+    assert later.heartbeat_ns is not None
+    assert later.heartbeat_ns > told.heartbeat_ns
 
 
 def work(path: Path, run_id: int) -> subprocess.Popen[str]:

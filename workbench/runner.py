@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from store.database import Lab
 from store.errors import StoreError
+from store.owner import BEAT_SECONDS, beating
 from store.rows import Progress, Run
 from store.runs import NewRun
 from workbench.errors import UserError, unknown_name
@@ -188,7 +189,7 @@ def run(
         return
     work = _Work(lab, row, workers)
     epoch = lab.claim(run_id)
-    with _marking(lab, run_id, epoch):
+    with _marking(lab, run_id, epoch), beating(lambda: lab.heartbeat(run_id, epoch), BEAT_SECONDS):
         work.restore()
         while work.over() is None:
             if should_stop():

@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import ceil
 from types import TracebackType
@@ -237,9 +237,14 @@ class Workers:
         """The worker processes, started where there are none."""
         from joblib.externals.loky import get_reusable_executor
 
-        self._pool = get_reusable_executor(
-            max_workers=self.jobs, timeout=IDLE_S, initializer=_prepare_worker, initargs=(os.getpid(),), env=ONE_THREAD
-        )
+        with _hang_up_put_off():
+            self._pool = get_reusable_executor(
+                max_workers=self.jobs,
+                timeout=IDLE_S,
+                initializer=_prepare_worker,
+                initargs=(os.getpid(),),
+                env=ONE_THREAD,
+            )
         return self._pool
 
     def _learn(self, simulator: Simulator, evaluations: int, seconds: float) -> None:
@@ -275,6 +280,21 @@ def _cores() -> int:
     from joblib import cpu_count
 
     return int(cpu_count())
+
+
+@contextmanager
+def _hang_up_put_off() -> Iterator[None]:
+    """A process that is started meanwhile never hears of a hang-up: loky's own, which keeps account of what the workers
+    use, would die of it, and its successor complain about all that it does not know.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _prepare_worker(parent: int) -> None:
