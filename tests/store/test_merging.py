@@ -9,9 +9,11 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from store import merging
+from store.chunks import Designs
 from store.database import Lab
 from store.errors import (
     BusyRunError,
@@ -353,3 +355,55 @@ def test_a_lab_is_not_merged_into_itself(a: Path, tmp_path: Path, link) -> None:
     for other in (a, tmp_path / "link.db"):
         with pytest.raises(NotALabError, match="the lab itself"):
             merge(a, other)
+
+
+def designs(seed: int) -> Designs:
+    rng = np.random.default_rng(seed)
+    costs = [rng.random(500) + 1 for _ in range(3)]
+    return Designs(rng.integers(0, 9, (500, 4)).astype(np.uint8), *costs)
+
+
+def test_sweeps_and_tags_are_taken_over(a: Path, b: Path) -> None:
+    with Lab.open(b) as other:
+        epoch = other.claim(2)
+        other.keep_chunk(2, epoch, designs(1))
+        other.tag(2, "swept")
+        other.finish(2, epoch, "paused")
+    assert merge(a, b).points == 48 + 500
+    with Lab.open(a) as lab:
+        lab.tag(4, "ours")
+        (chunk,) = lab.chunks(4)
+        assert np.array_equal(chunk.codes, designs(1).codes)
+        assert np.array_equal(chunk.energy_pj, designs(1).energy_pj)
+        assert lab.run(4).chunk_points == 500
+        assert lab.problems() == []
+    with Lab.open(b) as other:
+        epoch = other.claim(2)
+        other.keep_chunk(2, epoch, designs(2))
+        other.tag(2, "again")
+        other.finish(2, epoch, "done")
+    assert merge(a, b) == Merged(known=1, continued=1, points=500)
+    with Lab.open(a) as lab:
+        assert len(list(lab.chunks(4))) == 2
+        assert lab.tags(4) == ["again", "ours", "swept"]
+        assert lab.problems() == []
+
+
+def test_sweeps_that_went_two_ways_are_refused(a: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copy(a, tmp_path / "copy.db"))
+    for path, seed in ((a, 1), (copy, 2)):
+        with Lab.open(path) as lab:
+            epoch = lab.claim(2)
+            lab.keep_chunk(2, epoch, designs(seed))
+            lab.finish(2, epoch, "paused")
+    with pytest.raises(ConflictError, match="differ in chunk 0"):
+        merge(a, copy)
+
+
+def test_a_chunk_that_is_not_what_was_stored_is_refused(a: Path, b: Path) -> None:
+    with Lab.open(b) as other:
+        epoch = other.claim(2)
+        other.keep_chunk(2, epoch, designs(1))
+    change(b, "UPDATE chunk SET content = x'80049500'")
+    with pytest.raises(DamagedLabError, match="chunk run_id 2, number 0: its bytes are not those"):
+        merge(a, b)
