@@ -58,7 +58,7 @@ class Timer:
 
 def new_run() -> NewRun:
     return NewRun(
-        task='{"benchmark": true}',
+        task=json.dumps({"as long as": "that of a network of many layers", "layers": list(range(3000))}),
         task_key=b"benchmark",
         arch="eyeriss_like",
         workload="alexnet",
@@ -250,10 +250,15 @@ def listing(folder: Path, many_runs: int, many_points: int) -> float:
             history = step(number, 200 * number, 200 * number, number)
             lab.commit_step(long, epoch, history=history, points=batch, front=front, checkpoint=b"{}")
         lab.finish(long, epoch, "done")
+        for run_id in (3, long, many_runs - 3):
+            lab.tag(run_id, "paper")
     looks: dict[str, Callable[[Lab], object]] = {
         "runs": lambda lab: lab.runs(limit=50),
         "a page from the middle": lambda lab: lab.runs(limit=50, before_id=long),
         "runs that are done": lambda lab: lab.runs("done", limit=50),
+        "runs that were interrupted": lambda lab: lab.runs("interrupted", limit=50),
+        "runs of a tag": lambda lab: lab.runs(tag="paper", limit=50),
+        "runs of a task": lambda lab: lab.runs(task_key=b"benchmark", limit=50),
         "front of 1,000": lambda lab: lab.front(long),
         "history of 1,000": lambda lab: lab.history(long),
         "heads of chunks": lambda lab: lab.chunk_heads(many_runs - 1),

@@ -300,7 +300,7 @@ def _encode_words(words: Words, planes: list[Any]) -> dict[str, Any]:
 
 def _store(plane: NDArray[Any], planes: list[Any]) -> int:
     """Put a plane behind the others, and tell its bytes: fewer than its items take where it is deflated."""
-    raw: Any = memoryview(plane).cast("B")
+    raw: Any = plane.data.cast("B")
     middle = max(len(raw) - _SAMPLE, 0) // 2
     sample = raw[middle : middle + _SAMPLE]
     if len(zlib.compress(sample, 1)) < _PAYS * len(sample):

@@ -42,7 +42,7 @@ _POINTS_IN_FULL: Final = """
 _FRONT: Final = """
     SELECT p.seq, p.step, p.codes, p.latency_cycles, p.energy_pj, p.area_um2, p.accuracy, p.infeasible, p.cached,
         d.detail
-    FROM front AS f JOIN point AS p ON p.run_id = f.run_id AND p.seq = f.seq
+    FROM front AS f CROSS JOIN point AS p ON p.run_id = f.run_id AND p.seq = f.seq
         LEFT JOIN point_detail AS d ON d.run_id = p.run_id AND d.seq = p.seq
     WHERE f.run_id = ? ORDER BY f.seq
 """
