@@ -194,6 +194,9 @@ class Driver:
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> Cursor:
         return self.cursor().execute(statement, parameters)
 
+    def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> Cursor:
+        return self.cursor().executemany(statement, rows)
+
     def commit(self) -> None:
         if self.in_transaction:
             self.execute("COMMIT")
