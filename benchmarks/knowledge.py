@@ -56,7 +56,7 @@ BUDGET = {"guided": 300, "optuna": 300}
 OTHERS = 600
 """Designs of a run at most, of searches that take no time."""
 MARKS = (50, 100, 200)
-FEWER, FEWEST = 5, 3
+FEWER, FEWEST = 5, 2
 """Seeds of what takes long, and longest."""
 GRID = {"temperature": (0.03, 0.1, 0.3), "steps": (15, 30, 100), "cooling": (0.01, 0.1)}
 INTERVAL, NORMAL = 0.9, 1.645
@@ -401,18 +401,18 @@ def measured(lab: Lab, seeds: int, parts: Sequence[str]) -> dict[str, Any]:
         for name, ratio in figures["negative"].items():
             print(f"{name}: {ratio:.2f} times the designs of an empty lab (median over tasks)")
     if "fronts" in parts:
-        print(f"\nhypervolume as a part of the exact front's, {len(FRONTS)} tasks, {min(seeds, FEWER)} seeds, medians")
+        print(f"\nhypervolume as a part of the exact front's, {len(FRONTS)} tasks, {min(seeds, FEWEST)} seeds, medians")
         others: list[Row] = [
             ("anneal", "anneal", (), "none"),
             ("optuna NSGA-II", "optuna", (("sampler", "nsga2"),), "none"),
             tpe,
         ]
-        figures["fronts"] = fronts(lab, [*others, *cheap, empty, full], min(seeds, FEWER))
+        figures["fronts"] = fronts(lab, [*others, *cheap, empty, full], min(seeds, FEWEST))
     if "calibration" in parts:
         jobs = [
             Job("calibration", "guided", (), place, seed, str(FULL))
             for place in TASKS
-            for seed in range(min(seeds, FEWER))
+            for seed in range(min(seeds, FEWEST))
         ]
         results = lab.of(jobs)
         covered, own = (np.mean([r[kind] for r in results], axis=0).tolist() for kind in ("covered", "covered_own"))
