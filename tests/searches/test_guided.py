@@ -89,11 +89,12 @@ def test_nine_in_ten_designs_lie_within_the_forecast_intervals():
     covered = []
     for arch in ("tpu_like", "eyeriss_like", "edge_tpu_like"):
         points = source(arch, "conv3", 180, seed=3)
-        told, others = points.points[:30], [e for e in points.points[30:] if isinstance(e.outcome, Metrics)]
+        told = points.points[:30]
+        others = [(e.design, e.outcome) for e in points.points[30:] if isinstance(e.outcome, Metrics)]
         search = SEARCHES["guided"](Problem(points.task), search_settings("guided", {}), 0)
         assert isinstance(search, Guided)
         search.restore(search.state(), told)
-        mean, deviation = search.forecast([e.design for e in others])
-        measured = np.log2([[e.outcome.latency_cycles, e.outcome.energy_pj] for e in others])
+        mean, deviation = search.forecast([design for design, _ in others])
+        measured = np.log2([[metrics.latency_cycles, metrics.energy_pj] for _, metrics in others])
         covered.append(np.abs(measured - mean) <= 1.645 * deviation)
     assert 0.85 <= np.mean(np.concatenate(covered)) <= 0.95

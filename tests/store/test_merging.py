@@ -359,8 +359,8 @@ def test_a_lab_is_not_merged_into_itself(a: Path, tmp_path: Path, link) -> None:
 
 def designs(seed: int) -> Designs:
     rng = np.random.default_rng(seed)
-    costs = [rng.random(500) + 1 for _ in range(3)]
-    return Designs(rng.integers(0, 9, (500, 4)).astype(np.uint8), *costs)
+    latency, energy, area = (rng.random(500) + 1 for _ in range(3))
+    return Designs(rng.integers(0, 9, (500, 4)).astype(np.uint8), latency, energy, area)
 
 
 def test_sweeps_and_tags_are_taken_over(a: Path, b: Path) -> None:
