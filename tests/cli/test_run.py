@@ -133,7 +133,7 @@ def test_a_killed_run_goes_on_as_if_it_had_never_stopped(dse: Dse, tmp_path: Pat
 
 
 def test_a_run_that_is_anothers_is_refused_in_one_line_and_has_not_failed(dse: Dse, tmp_path: Path):
-    process = started(tmp_path, *LONG)
+    process = started(tmp_path, *LONG, "--budget", "40000")  # longer than another process takes to start
     try:
         busy = dse("resume", "1")
     finally:
