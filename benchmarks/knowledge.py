@@ -2,7 +2,8 @@
 
 Spaces are those of `benchmarks/tables.py`: of every bundled architecture 70,000 to 100,000 designs, known completely.
 Tasks: a layer of VGG16 and one of ResNet-18 on each of the six architectures. Targets: latency and energy that the best
-1e-4 of all designs meet together; as in Wu et al. 2023 a run is done within 1 % of both. Ten seeds; one design an ask.
+1e-4 of all designs meet together; as in Wu et al. 2023 a run is done within 1 % of both. Ten seeds, but FEWER or FEWEST
+for what takes long; one design an ask.
 
 The lab holds searches for the front of latency and energy by `anneal`, 250 designs each, of four layers on the five
 *other* architectures: 20 when it is full, and the first 1, 2, 4 and 8 of them in an order drawn anew for each seed. A

@@ -157,6 +157,38 @@ def blocked(arch: Arch, layer: Layer, hardware: Hardware, units: Floats, left: F
     return Blocked(*(np.concatenate(found) for found in zip(*(vars(part).values() for part in parts), strict=True)))
 
 
+class _Traffic:
+    """What each order moves at each memory: bits read and written by one instance (m, s, n), and pJ (s, n)."""
+
+    def __init__(self, arch: Arch, layer: Layer, hardware: Hardware, orders: int) -> None:
+        n, dims = len(hardware.dims), [dim for dim, _ in arch.array]
+        self.reads, self.writes = np.zeros((2, len(arch.memories), orders, n))
+        self.energy_pj = np.full(
+            (orders, n), layer.macs * arch.mac_energy_pj * (layer.weight_bits * layer.input_bits / 64)
+        )
+        self.instances = np.stack(
+            [
+                hardware.dims[:, [i for i, d in enumerate(dims) if d not in memory.shared_over]].prod(axis=1)
+                for memory in arch.memories
+            ]
+        )  # (m, n)
+        self.read_pj, self._write_pj = (hardware.read_pj / hardware.width).T, (hardware.write_pj / hardware.width).T
+        self._arch, self._width = arch, hardware.width
+
+    def move(self, memory: int, read: Floats | float, written: Floats | float) -> None:
+        """Bits of all instances together, (s, n)."""
+        self.energy_pj = self.energy_pj + read * self.read_pj[memory] + written * self._write_pj[memory]
+        self.reads[memory] += read / self.instances[memory]
+        self.writes[memory] += written / self.instances[memory]
+
+    def busy_cycles(self) -> Floats:
+        """(m, s, n): how long the ports of each memory are busy."""
+        both = np.array([any(port.kind == "read_write" for port in memory.ports) for memory in self._arch.memories])
+        bits = np.where(both[:, None, None], self.reads + self.writes, np.maximum(self.reads, self.writes))
+        found: Floats = bits / self._width.T[:, None]
+        return found
+
+
 def _chunk(arch: Arch, layer: Layer, hardware: Hardware, units: Floats, left: Floats, criterion: str) -> Blocked:
     orders, pieces = _orders(), _pieces(left)
     n, s, m = len(left), orders.own.shape[2], len(arch.memories)
@@ -164,27 +196,13 @@ def _chunk(arch: Arch, layer: Layer, hardware: Hardware, units: Floats, left: Fl
     bits = {"W": layer.weight_bits, "I": layer.input_bits, "O": layer.partial_bits}  # on the way
     tensor = {operand: layer.elements(operand) * bits[operand] for operand in OPERANDS}  # type: ignore[arg-type]
     done = layer.elements("O") * (layer.partial_bits - layer.output_bits)  # saved by the last time, when sums are final
-    instances = np.stack(
-        [
-            hardware.dims[:, [i for i, d in enumerate(dims) if d not in memory.shared_over]].prod(axis=1)
-            for memory in arch.memories
-        ]
-    )  # (m, n)
     cycles = left.prod(axis=1)
-    read_pj, write_pj = (hardware.read_pj / hardware.width).T, (hardware.write_pj / hardware.width).T
-    energy = np.full((s, n), layer.macs * arch.mac_energy_pj * (layer.weight_bits * layer.input_bits / 64))
-    reads, writes = np.zeros((m, s, n)), np.zeros((m, s, n))
-    dram, chip = np.zeros((3, s, n)), np.zeros((3, s, n))
+    traffic = _Traffic(arch, layer, hardware, s)
+    dram, chip = np.zeros((2, 3, s, n))
 
     def units_of(memory: int, loops: list[int], *, served: bool) -> Floats:
         along = [i for i, d in enumerate(dims) if (d in arch.memories[memory].shared_over) == served]
         return _elements(layer, units[:, along].prod(axis=1), loops)
-
-    def move(memory: int, read: Floats, written: Floats) -> None:
-        nonlocal energy
-        energy = energy + read * read_pj[memory] + written * write_pj[memory]
-        reads[memory] += read / instances[memory]
-        writes[memory] += written / instances[memory]
 
     for number, operand in enumerate(OPERANDS):
         levels = arch.levels(operand)
@@ -202,40 +220,36 @@ def _chunk(arch: Arch, layer: Layer, hardware: Hardware, units: Floats, left: Fl
         copies = units_of(first, reusing, served=False)
         if operand == "O":
             moved = np.tile(once * copies * left[:, reusing].prod(axis=1), (s, 1))
-            move(first, moved, moved)
+            traffic.move(first, moved, moved)
         else:
             moved = once * copies * fills(1.0)
-            move(first, moved, np.zeros((s, n)))
+            traffic.move(first, moved, 0.0)
         chip[number] = dram[number] = moved  # unless there are more levels
         window = min(1.0, tensor[operand] / (np.prod([layer.dims[i] for i in indexing]) * bits[operand]))
         for below, level in pairwise(levels):
             shared = arch.memories[below].operands
-            others = sum(tensor[other] for other in shared if other != operand) / instances[below]
+            others = sum(tensor[other] for other in shared if other != operand) / traffic.instances[below]
             room = np.maximum(hardware.size_bits[:, below] / len(shared), hardware.size_bits[:, below] - others)
             room = np.maximum(room / bits[operand] / units_of(below, indexing, served=True), 1.0)
-            traffic = once * fills(room)
-            traffic = np.minimum(traffic, np.maximum(traffic * window, tensor[operand]))
-            up = traffic * units_of(level, reusing, served=False)
-            down = traffic * units_of(below, reusing, served=False)
+            filled = once * fills(room)
+            filled = np.minimum(filled, np.maximum(filled * window, tensor[operand]))
+            up = filled * units_of(level, reusing, served=False)
+            down = filled * units_of(below, reusing, served=False)
             if operand == "O":  # partial sums come back, but for the first time
-                move(level, np.maximum(up - tensor["O"], 0.0), up - done)
-                move(below, down - done, np.maximum(down - tensor["O"], 0.0))
+                traffic.move(level, np.maximum(up - tensor["O"], 0.0), up - done)
+                traffic.move(below, down - done, np.maximum(down - tensor["O"], 0.0))
             else:
-                move(level, up, np.zeros((s, n)))
-                move(below, np.zeros((s, n)), down)
+                traffic.move(level, up, 0.0)
+                traffic.move(below, 0.0, down)
             if level == levels[-1]:
                 dram[number] = up - done if operand == "O" else up
             elif level == levels[-2]:
                 chip[number] = up
-    busy = np.zeros((m, s, n))
-    for at, memory in enumerate(arch.memories):
-        both = any(port.kind == "read_write" for port in memory.ports)
-        bits_moved = reads[at] + writes[at] if both else np.maximum(reads[at], writes[at])
-        busy[at] = bits_moved / hardware.width[:, at]
+    busy, energy = traffic.busy_cycles(), traffic.energy_pj
     latency = np.maximum(cycles, busy.max(axis=0))
     value = {"latency": latency, "energy": energy}.get(criterion, latency * energy)
     best, row = value.argmin(axis=0), np.arange(n)
-    dram_pj = (dram * read_pj[-1]).sum(axis=0)
+    dram_pj = (dram * traffic.read_pj[-1]).sum(axis=0)
     return Blocked(
         latency[best, row],
         energy[best, row],
