@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.cli.plot import ASCII, UNICODE, Glyphs, scatter
-from workbench.cli.quantity import si
-from workbench.cli.ticks import Scale, labels
 from workbench.pareto import non_dominated
+from workbench.views.quantity import si
+from workbench.views.ticks import Scale, labels
 
 positive = st.floats(1e-3, 1e15, allow_nan=False)
 clouds = st.lists(st.tuples(positive, positive), min_size=1, max_size=60).map(lambda rows: np.array(rows, dtype=float))
@@ -84,7 +84,7 @@ def test_si_prefixes_keep_the_digits_asked_for(value: float, unit: str, text: st
 
 @given(st.floats(1e-15, 1e17, allow_nan=False), st.integers(1, 6))
 def test_an_si_number_reads_back_as_itself_within_its_digits(value: float, digits: int):
-    from workbench.cli.quantity import PREFIXES
+    from workbench.views.quantity import PREFIXES
 
     number, _, prefix = si(value, "", digits).partition(" ")
     factor = 10.0 ** {p: e for e, p in PREFIXES.items()}[prefix]

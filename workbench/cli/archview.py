@@ -9,10 +9,10 @@ from rich.console import Console
 from workbench.cli.nominal import nominal_values
 from workbench.cli.options import Format
 from workbench.cli.output import Column, emit, emit_json, name, number, stdout, table
-from workbench.cli.quantity import bits, count, gist, magnitude
-from workbench.cli.quantity import metric as shown_metric
 from workbench.problem.arch import Arch
 from workbench.problem.template import Template, bundled_archs, load_template
+from workbench.views.quantity import bits, count, gist, magnitude
+from workbench.views.quantity import metric as shown_metric
 
 LIST = (
     name("name", "architecture"),

@@ -17,7 +17,6 @@ from workbench.cli.launch import ready_lab_path
 from workbench.cli.options import Format
 from workbench.cli.output import Column, Row, emit_csv, emit_json, name, number, say, stdout, table
 from workbench.cli.plot import ASCII, UNICODE
-from workbench.cli.quantity import count, duration
 from workbench.cli.request import chosen_task, listed_sources
 from workbench.cli.settings import pairs
 from workbench.cli.signals import stop_requests
@@ -39,6 +38,7 @@ from workbench.problem.task import Task
 from workbench.problem.yamlfile import build_model
 from workbench.runner import Step
 from workbench.stop import Stop
+from workbench.views.quantity import count, duration
 from workbench.workers import Workers
 
 ALL = "all tasks"

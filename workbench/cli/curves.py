@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from rich.text import Text
 
 from workbench.cli.plot import FRAME_STYLE, MIN_HEIGHT, MIN_WIDTH, UNICODE, Glyphs, x_axis
-from workbench.cli.ticks import Scale
+from workbench.views.ticks import Scale
 
 SIGNS = "123456789abcdefghijklmnopqrstuvwxyz"
 STYLES = ("bold green", "bold cyan", "bold magenta", "bold yellow", "bold blue", "bold red")

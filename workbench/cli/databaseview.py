@@ -17,9 +17,9 @@ from store.statistics import ContextSize, RunsOf, Statistics
 from store.verifying import FILE, Problem
 from workbench.cli.options import lab_path
 from workbench.cli.output import Column, Row, emit_json, listed, name, number, say, stdout, table, words
-from workbench.cli.quantity import bits, count
 from workbench.cli.stored import open_to_look, there
 from workbench.errors import UserError
+from workbench.views.quantity import bits, count
 
 TABLES = (
     name("name", "table"),

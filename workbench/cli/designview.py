@@ -7,17 +7,17 @@ from typing import Any
 
 from rich.console import Console
 
-from workbench.cli.bars import bar, percent
 from workbench.cli.nominal import nominal_values
 from workbench.cli.options import Format
 from workbench.cli.output import Column, emit, emit_json, name, number, stdout, table, words
-from workbench.cli.quantity import METRIC_WORDS, duration, metric
 from workbench.cli.subject import Subject
 from workbench.problem.arch import OPERANDS
 from workbench.problem.layer import Layer
 from workbench.problem.metrics import METRIC_UNITS, Breakdown, Infeasible, Metrics, Outcome, total
 from workbench.problem.workload import Workload
 from workbench.simulators.loopnest.nest import render
+from workbench.views.bars import bar, percent
+from workbench.views.quantity import METRIC_WORDS, duration, metric
 
 BAR_WIDTH = 20
 LAYERS = (

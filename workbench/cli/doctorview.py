@@ -22,9 +22,9 @@ from store.place import check_place
 from workbench import __version__
 from workbench.cli.options import lab_path
 from workbench.cli.output import Column, emit_json, name, say, stdout, table
-from workbench.cli.quantity import bits
 from workbench.errors import UserError
 from workbench.simulators.external.interpreter import interpreter
+from workbench.views.quantity import bits
 
 WAL_RESET_BUG: Final = ((3, 7, 0), (3, 51, 2))
 """SQLite from one to the other can damage a database if two processes write and tidy its log at the same instant

@@ -13,9 +13,9 @@ from workbench.cli.comparison import Answers, Comparison
 from workbench.cli.options import Format
 from workbench.cli.output import Column, emit_csv, emit_json, name, number, stdout, table, words
 from workbench.cli.plot import ASCII, UNICODE, Names, scatter
-from workbench.cli.quantity import METRIC_WORDS, count, duration
 from workbench.fidelity import Agreement, Feasibility, FrontOverlap, agreement, feasibility, front_overlap
 from workbench.problem.metrics import METRIC_UNITS, Infeasible, Metrics
+from workbench.views.quantity import METRIC_WORDS, count, duration
 
 METRICS = ("latency_cycles", "energy_pj")
 PLOT_WIDTH, PLOT_HEIGHT = 100, 16

@@ -15,9 +15,10 @@ from workbench.cli.confirm import Confirmation, confirm, confirmed_columns, conf
 from workbench.cli.options import Format, lab_path
 from workbench.cli.output import Column, emit_csv, emit_json, number, stdout, table
 from workbench.cli.plot import ASCII, UNICODE, scatter
-from workbench.cli.quantity import METRIC_WORDS, metric
-from workbench.cli.stored import StoredRun, there
+from workbench.cli.stored import there
 from workbench.problem.metrics import METRIC_UNITS
+from workbench.views.quantity import METRIC_WORDS, metric
+from workbench.views.stored import StoredRun
 from workbench.workers import Workers
 
 PLOT_WIDTH, PLOT_HEIGHT = 100, 20

@@ -26,9 +26,9 @@ def import_model(model: Model, output: Output = None) -> None:
     the extra `onnx`: pip install 'dse-workbench[onnx]'.
     """
     from workbench.cli.output import say
-    from workbench.cli.quantity import si
     from workbench.problem.onnx_import import import_onnx
     from workbench.problem.workload import to_yaml
+    from workbench.views.quantity import si
 
     workload, notes = import_onnx(model)
     text = to_yaml(workload)

@@ -18,16 +18,17 @@ from workbench.cli.frontview import SHORT, print_front, print_plot, show_front, 
 from workbench.cli.options import Format, command, lab_path
 from workbench.cli.output import say, stdout
 from workbench.cli.progress import Reading, watch
-from workbench.cli.quantity import count, duration
 from workbench.cli.request import RunRequest
 from workbench.cli.runview import learns_from
 from workbench.cli.signals import StopRequest, stop_requests
-from workbench.cli.stored import StoredRun, there
+from workbench.cli.stored import there
 from workbench.errors import UserError
 from workbench.knowledge import names_runs
 from workbench.runner import Step, make_simulator, run, start
 from workbench.searches import SEARCHES
 from workbench.simulators.base import Simulator
+from workbench.views.quantity import count, duration
+from workbench.views.stored import StoredRun
 from workbench.workers import Workers
 
 

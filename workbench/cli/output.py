@@ -18,15 +18,11 @@ from rich.table import Table
 from rich.text import Text
 
 from workbench.cli.options import Format
+from workbench.views.text import plain
 
 Row = Mapping[str, Any]
 PIPED_WIDTH = 160
 """Columns when stdout is no terminal: wide enough for `grep`, narrow enough for a log."""
-
-
-def plain(text: str) -> str:
-    """The text with every character that a terminal would act on written out, line ends kept."""
-    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
 
 
 class _Shown(Console):

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.text import Text
 
-from workbench.cli.quantity import BASE_UNITS, METRIC_WORDS
-from workbench.cli.ticks import Scale, labels
+from workbench.views.quantity import BASE_UNITS, METRIC_WORDS
+from workbench.views.ticks import Scale, labels
 
 Floats = NDArray[np.float64]
 

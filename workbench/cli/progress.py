@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from workbench.cli.output import say, stderr
-from workbench.cli.quantity import METRIC_WORDS, count, duration, metric
 from workbench.cli.signals import StopRequest
+from workbench.views.quantity import METRIC_WORDS, count, duration, metric
 
 RATE_SECONDS = 30.0
 """The rate is that of the last so many seconds: what the run does now, not what it did an hour ago."""

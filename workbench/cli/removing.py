@@ -11,9 +11,9 @@ from store.removing import Dependents, check_removable
 from store.rows import Run
 from workbench.cli.options import lab_path
 from workbench.cli.output import say
-from workbench.cli.quantity import count
 from workbench.cli.stored import there
 from workbench.errors import UserError
+from workbench.views.quantity import count
 
 
 def remove_runs(db: Path | None, refs: Sequence[str], yes: bool) -> None:

@@ -15,12 +15,12 @@ from rich.console import Console
 
 from store.database import Lab
 from store.rows import STATUSES, Progress, Run, Status
-from workbench.cli.bars import percent, sparkline
 from workbench.cli.options import Format, command
 from workbench.cli.output import Column, emit, emit_csv, emit_json, listed, number, stdout, table, words
-from workbench.cli.quantity import METRIC_WORDS, age, count, duration, metric
-from workbench.cli.stored import StoredRun
 from workbench.errors import unknown_name
+from workbench.views.bars import percent, sparkline
+from workbench.views.quantity import METRIC_WORDS, age, count, duration, metric
+from workbench.views.stored import StoredRun
 
 HIDDEN = ("task", "task_key", "search_settings", "simulator_settings", "stop", "best", "boot_id", "pid_namespace")
 """Columns of a run's row that a list leaves out: bulky, or of use to the store alone."""

@@ -23,7 +23,8 @@ def show(run: RunRef, db: Db = None, json: Json = False, csv: Csv = False) -> No
     With --csv the history: one line per step.
     """
     from workbench.cli.runview import show_run
-    from workbench.cli.stored import StoredRun, open_to_look
+    from workbench.cli.stored import open_to_look
+    from workbench.views.stored import StoredRun
 
     form = chosen(json, csv)
     with open_to_look(db) as lab:
@@ -45,7 +46,8 @@ def front(
     With --confirm, what a second simulator says of them is shown beside; the lab keeps it, so it is asked only once.
     """
     from workbench.cli.frontview import show_confirmed, show_front
-    from workbench.cli.stored import StoredRun, open_to_look
+    from workbench.cli.stored import open_to_look
+    from workbench.views.stored import StoredRun
 
     form = chosen(json, csv)
     if confirm is not None or confirm_sim:

@@ -6,9 +6,9 @@ from typing import Any
 
 from workbench.cli.options import Format
 from workbench.cli.output import Column, emit, name, number, stdout
-from workbench.cli.quantity import amount, count, gist
 from workbench.problem.layer import LOOP_DIMS
 from workbench.problem.workload import Workload, bundled_workloads, load_workload
+from workbench.views.quantity import amount, count, gist
 
 LIST = (
     name("name", "workload"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
-from workbench.cli.quantity import si
+from workbench.views.quantity import si
 
 LOG_SCALES = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 2.0, 3.0, 5.0, 7.0), (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0))
 """Mantissas of ticks that look even on a logarithmic axis, from few to many."""
