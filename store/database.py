@@ -1,8 +1,8 @@
 """The lab database: one SQLite file, opened by a search that writes or by a terminal that watches.
 
-`Lab` is the door; the nouns behind it are `runs`, `steps`, `chunks`, `tags`, `knowledge` and `queries`. Every method is
-one transaction, and reads everything it returns before it ends; `chunks` alone is one for each chunk. What cannot be
-done raises a `StoreError` of one clear line.
+`Lab` is the door; the nouns behind it are `runs`, `steps`, `chunks`, `tags`, `knowledge`, `queries` and `pages`. Every
+method is one transaction, and reads everything it returns before it ends; `chunks` alone is one for each chunk. What
+cannot be done raises a `StoreError` of one clear line.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from typing import Final, Self
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from store import chunks, knowledge, merging, queries, removing, runs, steps, tags, upkeep, verifying
+from store import chunks, knowledge, merging, pages, queries, removing, runs, steps, tags, upkeep, verifying
 from store.chunks import Bounds, Designs
 from store.connections import reader, transaction, writer
 from store.errors import ReadOnlyLabError
+from store.filtering import Condition
 from store.knowledge import NewModel
 from store.migrations import check_readable, make_ready
 from store.owner import this_process
+from store.pages import Place, Window
 from store.place import check_place
 from store.removing import Dependents
 from store.rows import (
@@ -201,6 +203,28 @@ class Lab:
         """The latest, or None where no step has been stored."""
         with self._read() as connection:
             return queries.checkpoint(connection, run_id)
+
+    # Lists, a screenful at a time
+
+    def point_page(self, run_id: int, window: Window) -> list[tuple[Place, Point]]:
+        """A page of the run's points, sorted and filtered, each with its place in the list; without their detail."""
+        with self._read() as connection:
+            return pages.points(connection, run_id, window)
+
+    def count_points(self, run_id: int, where: Condition | None = None) -> int:
+        """How many of the run's points meet a condition."""
+        with self._read() as connection:
+            return pages.count_points(connection, run_id, where)
+
+    def run_page(self, window: Window) -> list[tuple[Place, Run]]:
+        """A page of the runs, sorted and filtered, each with its place in the list; "status" is the live one."""
+        with self._read() as connection:
+            return pages.runs(connection, window)
+
+    def count_runs(self, where: Condition | None = None) -> int:
+        """How many runs meet a condition."""
+        with self._read() as connection:
+            return pages.count_runs(connection, where)
 
     # Sweeps
 
