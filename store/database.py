@@ -7,7 +7,7 @@ cannot be done raises a `StoreError` of one clear line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,21 @@ from typing import Final, Self
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from store import chunks, knowledge, merging, pages, queries, removing, runs, steps, tags, upkeep, verifying
+from store import (
+    chunks,
+    dumping,
+    knowledge,
+    lines,
+    merging,
+    pages,
+    queries,
+    removing,
+    runs,
+    steps,
+    tags,
+    upkeep,
+    verifying,
+)
 from store.chunks import Bounds, Designs
 from store.connections import reader, transaction, writer
 from store.errors import ReadOnlyLabError
@@ -331,6 +345,22 @@ class Lab:
     def merge(self, source: merging.Source) -> merging.Merged:
         """Take over what another lab has, which `merging.opened` has found fit: all of it, or nothing."""
         return merging.merge(self._writer(), self.path, source)
+
+    def export(self, file: Path, wanted: dumping.Wanted) -> int:
+        """Write some of the lab, as it is at one moment, to a new file of JSON lines; returns how many rows.
+
+        Raises:
+            BackupError: there is something at `file` already, or it cannot be written.
+        """
+        with self._read() as connection, upkeep.new_file(file) as part, part.open("w", encoding="utf-8") as out:
+            counts = dumping.counted(connection, wanted)
+            out.writelines(lines.write(dumping.records(connection, wanted), counts))
+        return sum(counts.values())
+
+    def of_contexts(self, numbers: Collection[int]) -> dumping.Wanted:
+        """What to export of some contexts."""
+        with self._read() as connection:
+            return dumping.of_contexts(connection, numbers)
 
     def problems(self) -> list[Problem]:
         """What is not as it was stored; empty where the lab is sound. Reads all of it."""

@@ -62,6 +62,14 @@ class BackupError(StoreError):
     """A copy of the lab cannot be made where it was wanted."""
 
 
+class BadExportError(StoreError):
+    """A file is not what an export of a lab writes, or a line of it says what cannot be."""
+
+
+class UnknownContextError(StoreError):
+    """No context has this number."""
+
+
 class RunError(StoreError):
     """Something is wrong with a run."""
 

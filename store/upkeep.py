@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -30,12 +31,23 @@ def back_up(lab: Path, copy: Path, busy_seconds: float) -> int:
     """
     check_place(lab, create=False, readonly=True)
     mode = check_readable(lab, busy_seconds, _ANY)
+    with new_file(copy) as part, explained(lab), closing(connect(lab, mode, busy_seconds)) as connection:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        _write(connection, part, copy)
+    return copy.stat().st_size
+
+
+@contextmanager
+def new_file(copy: Path) -> Iterator[Path]:
+    """A path at which to write what shall lie at `copy`: it appears there when the context ends well, or not at all.
+
+    Raises:
+        BackupError: there is something at `copy` already, or it cannot be written.
+    """
     _check_target(copy)
-    part = copy.with_name(f".dse-backup-{os.getpid()}.part")
+    part = copy.with_name(f".dse-{os.getpid()}.part")
     try:
-        with explained(lab), closing(connect(lab, mode, busy_seconds)) as connection:
-            connection.execute("PRAGMA trusted_schema = OFF")
-            _write(connection, part, copy)
+        yield part
         _sync(part)
         _publish(part, copy)
         _sync(copy.parent)
@@ -44,7 +56,6 @@ def back_up(lab: Path, copy: Path, busy_seconds: float) -> int:
     finally:
         with suppress(OSError):
             part.unlink()
-    return copy.stat().st_size
 
 
 def _write(connection: sqlite3.Connection, part: Path, copy: Path) -> None:
@@ -59,9 +70,9 @@ def _write(connection: sqlite3.Connection, part: Path, copy: Path) -> None:
 def _check_target(copy: Path) -> None:
     try:
         if _is_taken(copy):
-            raise BackupError(f"{copy} exists already: a backup is never written over a file. Give a new name.")
+            raise BackupError(f"{copy} exists already: no file is ever written over. Give a new name.")
         if not copy.parent.is_dir():
-            raise BackupError(f"{copy.parent} is no folder: make it first, or give another path for the backup.")
+            raise BackupError(f"{copy.parent} is no folder: make it first, or give another path.")
         if not os.access(copy.parent, os.W_OK):
             raise BackupError(f"{copy} cannot be made: the folder {copy.parent} cannot be written.")
     except OSError as error:  # a name that is too long, say
@@ -82,7 +93,7 @@ def _publish(part: Path, copy: Path) -> None:
     try:
         os.link(part, copy)
     except FileExistsError:
-        raise BackupError(f"{copy} exists already: a backup is never written over a file. Give a new name.") from None
+        raise BackupError(f"{copy} exists already: no file is ever written over. Give a new name.") from None
     except OSError:  # a file system without links
         _check_target(copy)
         part.rename(copy)
