@@ -7,7 +7,7 @@ cannot be done raises a `StoreError` of one clear line.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -16,21 +16,7 @@ from typing import Final, Self
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from store import (
-    chunks,
-    dumping,
-    knowledge,
-    lines,
-    merging,
-    pages,
-    queries,
-    removing,
-    runs,
-    steps,
-    tags,
-    upkeep,
-    verifying,
-)
+from store import chunks, control, knowledge, merging, pages, queries, removing, runs, steps, tags, upkeep, verifying
 from store.chunks import Bounds, Designs
 from store.connections import reader, transaction, writer
 from store.errors import ReadOnlyLabError
@@ -53,6 +39,7 @@ from store.rows import (
     RunHead,
     RunSource,
     Status,
+    Wish,
 )
 from store.runs import NewRun
 from store.statistics import Statistics, statistics
@@ -150,6 +137,51 @@ class Lab:
         with self._write() as connection:
             runs.finish(connection, run_id, epoch, status, error)
 
+    # What others ask of a run
+
+    def ask(self, run_id: int, wish: Wish) -> Status:
+        """Ask a run to stop, and tell how it stands: `running` until its owner has finished the step under way.
+
+        One that waits for its turn, or that nobody works on, is stopped at once.
+
+        Raises:
+            RunError: there is nothing to stop.
+        """
+        with self._write() as connection:
+            return control.ask(connection, run_id, wish)
+
+    def enqueue(self, run_id: int) -> Run:
+        """Let this process wait for the run's turn, for another to take over: see `hand_over`.
+
+        Raises:
+            BusyRunError: somebody works on it, or waits for its turn.
+        """
+        with self._write() as connection:
+            return control.enqueue(connection, run_id)
+
+    def hand_over(self, run_id: int, pid: int) -> None:
+        """Let another process of this host wait in this one's place, unless it has begun to already."""
+        with self._write() as connection:
+            control.hand_over(connection, run_id, pid)
+
+    def claim_turn(self, run_id: int, slots: int) -> int | None:
+        """Claim a run that waits, as soon as fewer than `slots` are at work and none has waited longer; else None.
+
+        Raises:
+            FencedOutError: it waits no longer: it was stopped, or another process has begun it.
+        """
+        with self._read() as connection:  # most often not yet, and a writer would stand in the runs' way
+            due = control.is_due(connection, run_id, slots)
+        if not due:
+            return None
+        with self._write() as connection:
+            return control.claim_turn(connection, run_id, slots)
+
+    def wait(self, run_id: int) -> None:
+        """Say that this process still waits for the run's turn."""
+        with self._write() as connection:
+            control.wait(connection, run_id)
+
     # Steps
 
     def commit_step(
@@ -163,18 +195,20 @@ class Lab:
         checkpoint: bytes,
         contexts: Sequence[Context] = (),
         evaluations: Sequence[Evaluation] = (),
-    ) -> None:
+    ) -> Wish | None:
         """Store one whole step, safe against a kill and a power cut once this returns; or nothing of it.
 
         `points` are the step's own, `front` is the whole front after it (by seq), `checkpoint` the state after it.
+        Returns what somebody asks of the owner now.
         """
         with self._write() as connection:
-            steps.advance(connection, run_id, epoch, history, len(points))
+            wish = steps.advance(connection, run_id, epoch, history, len(points))
             steps.add_evaluations(connection, contexts, evaluations)
             steps.add_points(connection, run_id, points, history)
             steps.set_front(connection, run_id, front)
             steps.add_history(connection, run_id, history)
             steps.set_checkpoint(connection, run_id, history.step, checkpoint)
+        return wish
 
     def keep(self, contexts: Sequence[Context], evaluations: Sequence[Evaluation]) -> None:
         """Into the cache, by whoever has simulated outside a run."""
@@ -345,22 +379,6 @@ class Lab:
     def merge(self, source: merging.Source) -> merging.Merged:
         """Take over what another lab has, which `merging.opened` has found fit: all of it, or nothing."""
         return merging.merge(self._writer(), self.path, source)
-
-    def export(self, file: Path, wanted: dumping.Wanted) -> int:
-        """Write some of the lab, as it is at one moment, to a new file of JSON lines; returns how many rows.
-
-        Raises:
-            BackupError: there is something at `file` already, or it cannot be written.
-        """
-        with self._read() as connection, upkeep.new_file(file) as part, part.open("w", encoding="utf-8") as out:
-            counts = dumping.counted(connection, wanted)
-            out.writelines(lines.write(dumping.records(connection, wanted), counts))
-        return sum(counts.values())
-
-    def of_contexts(self, numbers: Collection[int]) -> dumping.Wanted:
-        """What to export of some contexts."""
-        with self._read() as connection:
-            return dumping.of_contexts(connection, numbers)
 
     def problems(self) -> list[Problem]:
         """What is not as it was stored; empty where the lab is sound. Reads all of it."""

@@ -109,12 +109,12 @@ def opened(path: Path, busy_seconds: float) -> Iterator[Source]:
             "it has been tampered with, so it is not merged."
         )
     if found.version == SCHEMA.version:
-        yield examined(Source(path, path, mode), busy_seconds)
+        yield _examined(Source(path, path, mode), busy_seconds)
         return
     with TemporaryDirectory(prefix="dse-merge-") as folder:
         copy = Path(folder) / "copy.db"
         _copy_migrated(path, mode, copy, busy_seconds)
-        yield examined(Source(path, copy, "ro"), busy_seconds)
+        yield _examined(Source(path, copy, "ro"), busy_seconds)
 
 
 def merge(writing: Engine, lab: Path, source: Source) -> Merged:
@@ -156,8 +156,7 @@ def _distrust(connection: Any) -> None:
     connection.execute("PRAGMA ignore_check_constraints = ON")
 
 
-def examined(source: Source, busy_seconds: float) -> Source:
-    """The same, found fit: its tables are ours, and what they hold is sound."""
+def _examined(source: Source, busy_seconds: float) -> Source:
     engine = reader(source.file, source.mode, busy_seconds)
     try:
         with transaction(engine, source.path) as connection:
@@ -282,7 +281,7 @@ def _take_run(connection: Connection, head: RowMapping, path: Path) -> Merged:
         _copy_rows(connection, KEPT, head["their_id"], head["our_id"])
         return Merged(known=1)
     run = by_id(connection, head["our_id"])
-    if live_status(run, this_process()) == "running":
+    if live_status(run, this_process()) in ("running", "queued"):
         raise BusyRunError(
             f"Run {run.id} is further on in {path}, but process {run.pid} on {run.host} is working on it here: "
             "pause it, or merge when it has ended."
@@ -325,8 +324,9 @@ def _copy_run(connection: Connection, their_id: int, our_id: int | None, epoch: 
     theirs, ours = THEIRS["run"], OURS["run"]
     values = dict(connection.execute(select(theirs).where(theirs.c.id == their_id)).mappings().one())
     del values["id"]
-    if values["status"] == "running":  # whoever works on it does so in the other lab
+    if values["status"] in ("running", "queued"):  # whoever works on it, or will, does so in the other lab
         values["status"] = "interrupted"
+    values["wish"] = None
     values["epoch"] = max(values["epoch"], epoch)
     if our_id is None:
         our_id = connection.execute(insert(ours).values(values).returning(ours.c.id)).scalar_one()

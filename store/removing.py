@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete
 
-from store.errors import BusyRunError
 from store.owner import this_process
 from store.rows import Run
-from store.runs import by_id, live_status
+from store.runs import by_id, check_idle
 from store.tables import Base
 
 
@@ -48,10 +47,7 @@ def _uuids(lineage: str) -> set[str]:
 
 def check_removable(run: Run) -> None:
     """Refuse a run that somebody works on."""
-    if live_status(run, this_process()) == "running":
-        raise BusyRunError(
-            f"Run {run.id} is being worked on by process {run.pid} on {run.host}: stop it first, or wait."
-        )
+    check_idle(run, this_process())
 
 
 def remove(connection: Connection, numbers: Sequence[int]) -> None:

@@ -12,8 +12,11 @@ from typing import Final, Literal, NamedTuple
 
 from store.errors import BadRowError
 
-Status = Literal["queued", "running", "paused", "done", "interrupted", "failed"]
-STATUSES: Final[tuple[Status, ...]] = ("queued", "running", "paused", "done", "interrupted", "failed")
+Status = Literal["queued", "running", "paused", "done", "interrupted", "failed", "cancelled"]
+STATUSES: Final[tuple[Status, ...]] = ("queued", "running", "paused", "done", "interrupted", "failed", "cancelled")
+Wish = Literal["pause", "cancel"]
+"""What somebody asks of a run that is being worked on."""
+WISHES: Final[tuple[Wish, ...]] = ("pause", "cancel")
 METRICS: Final = ("latency_cycles", "energy_pj", "area_um2", "accuracy")
 """The columns of an outcome. A design that can be built has the first three; accuracy, where somebody measures it."""
 
@@ -176,6 +179,7 @@ class Run:
     simulator_settings: str  # JSON
     stop: str  # JSON
     chunk_points: int = 0  # designs stored in chunks, beside the `points`
+    wish: Wish | None = None  # what its owner shall do after the step under way
 
 
 def check_json(field: str, text: str | None) -> None:

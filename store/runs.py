@@ -23,7 +23,8 @@ from store.tables import Base
 RUN: Final[Table] = Base.metadata.tables["run"]
 TAG: Final[Table] = Base.metadata.tables["tag"]
 _COLUMNS: Final = tuple(RUN.c[field.name] for field in fields(Run))
-_ENDS: Final[tuple[Status, ...]] = ("paused", "done", "interrupted", "failed")
+_ENDS: Final[tuple[Status, ...]] = ("paused", "done", "interrupted", "failed", "cancelled")
+_STORED_AS: Final[Mapping[Status, tuple[Status, ...]]] = {"interrupted": ("running", "queued", "interrupted")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ def create(connection: Connection, new: NewRun) -> Run:
     values: dict[str, object] = {field.name: getattr(new, field.name) for field in fields(NewRun)}
     values |= dict.fromkeys(("steps", "points", "evaluations", "hits", "feasible", "front_size", "epoch"), 0)
     values |= {"uuid": uuid.uuid4().hex, "status": "queued", "created_ns": now_ns, "updated_ns": now_ns}
+    values |= {"heartbeat_ns": now_ns, **asdict(this_process())}  # who dies before it begins leaves nothing queued
     return by_id(connection, connection.execute(insert(RUN).values(values).returning(RUN.c.id)).scalar_one())
 
 
@@ -116,8 +118,8 @@ def page(
         query = query.where(RUN.c.task_key == task_key)
     if tag is not None:
         query = query.where(RUN.c.id.in_(select(TAG.c.run_id).where(TAG.c.word == tag)))
-    if status is not None:  # one that is stored as running may have been interrupted
-        query = query.where(RUN.c.status.in_(["running", "interrupted"] if status == "interrupted" else [status]))
+    if status is not None:  # one that is stored as running or queued may have been interrupted
+        query = query.where(RUN.c.status.in_(_STORED_AS.get(status, (status,))))
     while len(found) < limit:
         runs = _fetch(connection, query if before_id is None else query.where(RUN.c.id < before_id))
         found += [run for run in runs if status is None or live_status(run, here) == status]
@@ -128,32 +130,46 @@ def page(
 
 
 def live_status(run: Run, here: Owner) -> Status:
-    """The stored status, but "interrupted" for a run whose owner died without a word."""
-    return "interrupted" if run.status == "running" and not _owner_lives(run, here) else run.status
+    """The stored status, but "interrupted" for a run whose owner died without a word, at work or before its turn."""
+    return "interrupted" if run.status in ("running", "queued") and not _owner_lives(run, here) else run.status
 
 
 def _owner_lives(run: Run, here: Owner) -> bool:
-    owner = _owner(run)
+    owner = owner_of(run)
     return owner is not None and is_alive(owner, (time.time_ns() - (run.heartbeat_ns or 0)) / 1e9, here)
 
 
-def _owner(run: Run) -> Owner | None:
+def owner_of(run: Run) -> Owner | None:
+    """Who works on it or waits for its turn, or did so last."""
     if run.pid is None:
         return None
     return Owner(run.host or "", run.boot_id or "", run.pid_namespace or "", run.pid, run.process_start)
 
 
 def claim(connection: Connection, run_id: int) -> int:
-    """Make this process the run's owner; its epoch is the answer. A live owner elsewhere keeps it."""
+    """Make this process the run's owner; its epoch is the answer. A live owner elsewhere keeps it.
+
+    One that waits for its turn elsewhere loses it: it begins here and now. What was asked of an owner that has gone is
+    forgotten.
+    """
     run, here = by_id(connection, run_id), this_process()
-    if live_status(run, here) == "running" and _owner(run) != here:
-        raise BusyRunError(
-            f"Run {run.id} is being worked on by process {run.pid} on {run.host}: pause it there, or wait."
-        )
+    own = run.status == "running" and owner_of(run) == here
+    if not own:
+        check_idle(run, here)
     now_ns = time.time_ns()
     state = {"status": "running", "epoch": run.epoch + 1, "heartbeat_ns": now_ns, "updated_ns": now_ns, "error": None}
-    connection.execute(update(RUN).where(RUN.c.id == run_id).values({**state, **asdict(here)}))
+    wish = run.wish if own else None
+    connection.execute(update(RUN).where(RUN.c.id == run_id).values({**state, **asdict(here), "wish": wish}))
     return run.epoch + 1
+
+
+def check_idle(run: Run, here: Owner) -> None:
+    """Refuse a run that somebody works on."""
+    if live_status(run, here) == "running":
+        raise BusyRunError(
+            f"Run {run.id} is being worked on by process {run.pid} on {run.host}: "
+            f"'dse pause {run.id}' stops it after its step, or wait."
+        )
 
 
 def beat(connection: Connection, run_id: int, epoch: int) -> None:
@@ -165,7 +181,7 @@ def finish(connection: Connection, run_id: int, epoch: int, status: Status, erro
     if status not in _ENDS:
         raise BadRowError(f"A run ends as one of {', '.join(_ENDS)}, not as {status!r}.")
     now_ns = time.time_ns()
-    values = {"status": status, "error": error, "heartbeat_ns": now_ns, "updated_ns": now_ns}
+    values = {"status": status, "error": error, "heartbeat_ns": now_ns, "updated_ns": now_ns, "wish": None}
     _write_as_owner(connection, run_id, epoch, values)
 
 
@@ -183,6 +199,13 @@ def fenced_out(connection: Connection, run_id: int, epoch: int) -> FencedOutErro
             "this process stops; nothing of the step was stored."
         )
     return FencedOutError(f"Run {run_id} is {run.status}: claim it before writing to it.")
+
+
+def live(connection: Connection, status: Status) -> list[Run]:
+    """All that are so now, in no order; for those that are few: running or queued."""
+    here = this_process()
+    found = _fetch(connection, select(*RUN_FIELDS).where(RUN.c.status == status))
+    return [run for run in found if live_status(run, here) == status]
 
 
 def _fetch(connection: Connection, query: Executable) -> list[Run]:

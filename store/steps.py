@@ -15,13 +15,13 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from store.errors import BadRowError
-from store.rows import Context, Evaluation, Point, Progress, check_json
+from store.rows import Context, Evaluation, Point, Progress, Wish, check_json
 from store.runs import by_id, fenced_out
 
 _ADVANCE: Final = """
     UPDATE run SET steps = ?, points = ?, evaluations = ?, hits = ?, feasible = ?, front_size = ?, hypervolume = ?,
         best = ?, heartbeat_ns = ?, updated_ns = ?
-    WHERE id = ? AND epoch = ? AND status = 'running' AND steps = ? AND points = ?
+    WHERE id = ? AND epoch = ? AND status = 'running' AND steps = ? AND points = ? RETURNING wish
 """
 _CONTEXT: Final = """
     INSERT INTO context (key, simulator, fingerprint, layer) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO NOTHING
@@ -50,13 +50,18 @@ _CHECKPOINT: Final = """
 """
 
 
-def advance(connection: Connection, run_id: int, epoch: int, history: Progress, added: int) -> None:
-    """Move the run's head on by one step; refuses whoever does not own the run, and a step out of turn."""
+def advance(connection: Connection, run_id: int, epoch: int, history: Progress, added: int) -> Wish | None:
+    """Move the run's head on by one step, and tell what is asked of its owner.
+
+    Refuses whoever does not own the run, and a step out of turn.
+    """
     now_ns = time.time_ns()
     head = (*history[:8], now_ns, now_ns)
     expected = (run_id, epoch, history.step - 1, history.points - added)
-    if connection.exec_driver_sql(_ADVANCE, (*head, *expected)).rowcount == 1:
-        return
+    row = connection.exec_driver_sql(_ADVANCE, (*head, *expected)).first()
+    if row is not None:
+        wish: Wish | None = row[0]
+        return wish
     run = by_id(connection, run_id)
     if run.epoch != epoch or run.status != "running":
         raise fenced_out(connection, run_id, epoch)

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-from store.rows import METRICS, STATUSES
+from store.rows import METRICS, STATUSES, WISHES
 
 STRICT: Final = {"sqlite_strict": True}
 CLUSTERED: Final = {"sqlite_strict": True, "sqlite_with_rowid": False}
@@ -113,6 +113,7 @@ class RunTable(Base, table=True):
         Index("run_by_status", "status"),
         Index("run_by_task", "task_key"),
         CheckConstraint(f"status IN {STATUSES!r}", name="status_known"),
+        CheckConstraint(f"wish IN {WISHES!r}", name="wish_known"),
         CheckConstraint("length(uuid) = 32 AND uuid NOT GLOB '*[^0-9a-f]*'", name="uuid_hex"),
         CheckConstraint("status <> 'running' OR pid IS NOT NULL", name="running_has_owner"),
         CheckConstraint("batch > 0", name="batch_positive"),
@@ -156,6 +157,7 @@ class RunTable(Base, table=True):
     simulator_settings: str = Field(sa_type=Text)
     stop: str = Field(sa_type=Text)
     chunk_points: int = Field(sa_column_kwargs={"server_default": text("0")})
+    wish: str | None = Field(sa_type=Text)
 
 
 class PointTable(Base, table=True):

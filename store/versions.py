@@ -125,5 +125,76 @@ def _to_3(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-STEPS: Final[Mapping[int, Step]] = {1: _to_2, 2: _to_3}
+_RUN_OF_3: Final = """
+    id, uuid, status, arch, workload, search, simulator, fingerprint, seed, batch, created_ns, updated_ns, steps,
+    points, evaluations, hits, feasible, front_size, hypervolume, best, error, note, host, boot_id, pid_namespace, pid,
+    process_start, epoch, heartbeat_ns, task_key, task, search_settings, simulator_settings, stop, chunk_points
+"""
+_TO_4: Final = (
+    """
+    CREATE TABLE run_of_4 (
+        id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+        uuid TEXT NOT NULL,
+        status TEXT NOT NULL,
+        arch TEXT NOT NULL,
+        workload TEXT NOT NULL,
+        search TEXT NOT NULL,
+        simulator TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        seed INTEGER NOT NULL,
+        batch INTEGER NOT NULL,
+        created_ns INTEGER NOT NULL,
+        updated_ns INTEGER NOT NULL,
+        steps INTEGER NOT NULL,
+        points INTEGER NOT NULL,
+        evaluations INTEGER NOT NULL,
+        hits INTEGER NOT NULL,
+        feasible INTEGER NOT NULL,
+        front_size INTEGER NOT NULL,
+        hypervolume REAL,
+        best TEXT,
+        error TEXT,
+        note TEXT NOT NULL,
+        host TEXT,
+        boot_id TEXT,
+        pid_namespace TEXT,
+        pid INTEGER,
+        process_start INTEGER,
+        epoch INTEGER NOT NULL,
+        heartbeat_ns INTEGER,
+        task_key BLOB NOT NULL,
+        task TEXT NOT NULL,
+        search_settings TEXT NOT NULL,
+        simulator_settings TEXT NOT NULL,
+        stop TEXT NOT NULL,
+        chunk_points INTEGER DEFAULT 0 NOT NULL,
+        wish TEXT,
+        UNIQUE (uuid),
+        CONSTRAINT status_known
+            CHECK (status IN ('queued', 'running', 'paused', 'done', 'interrupted', 'failed', 'cancelled')),
+        CONSTRAINT wish_known CHECK (wish IN ('pause', 'cancel')),
+        CONSTRAINT uuid_hex CHECK (length(uuid) = 32 AND uuid NOT GLOB '*[^0-9a-f]*'),
+        CONSTRAINT running_has_owner CHECK (status <> 'running' OR pid IS NOT NULL),
+        CONSTRAINT batch_positive CHECK (batch > 0),
+        CONSTRAINT hypervolume_finite CHECK (abs(hypervolume) < 9e999),
+        CONSTRAINT task_key_size CHECK (length(task_key) BETWEEN 1 AND 64)
+    ) STRICT
+    """,
+    f"INSERT INTO run_of_4 ({_RUN_OF_3}) SELECT {_RUN_OF_3} FROM run ORDER BY id",  # noqa: S608
+    "DELETE FROM sqlite_sequence WHERE name = 'run_of_4'",
+    "INSERT INTO sqlite_sequence (name, seq) SELECT 'run_of_4', seq FROM sqlite_sequence WHERE name = 'run'",
+    "DROP TABLE run",
+    "ALTER TABLE run_of_4 RENAME TO run",
+    "CREATE INDEX run_by_status ON run (status)",
+    "CREATE INDEX run_by_task ON run (task_key)",
+)
+
+
+def _to_4(connection: Connection) -> None:
+    """Runs can be cancelled, and asked to stop by others. A CHECK cannot be altered, so that the table is made anew."""
+    for statement in _TO_4:
+        connection.exec_driver_sql(statement)
+
+
+STEPS: Final[Mapping[int, Step]] = {1: _to_2, 2: _to_3, 3: _to_4}
 """STEPS[n] turns schema n into n + 1."""

@@ -153,7 +153,9 @@ def test_a_lab_of_every_schema_that_was_keeps_all_its_rows_and_becomes_like_a_ne
         assert lab.run_sources(1) == []
         assert [source.points for source in lab.run_sources(2)] == [8] * (version > 1)
         assert [lab.model(head.key)[0] for head in lab.model_heads()] == lab.model_heads()
-        assert [run.chunk_points for run in lab.runs()] == [0, 0]
+        assert [run.chunk_points for run in lab.runs()] == [0, 3 * (version > 2)]
+        assert [lab.tags(1), lab.tags(2)] == ([["first"], ["keep"]] if version > 2 else [[], []])
+        assert [run.wish for run in lab.runs()] == [None, None]
     assert shape(path) == shape(fresh)
     assert rows(path, columns) == rows(path.with_name(f"lab.db.schema{version}.bak")) == before
 
