@@ -204,7 +204,7 @@ def fenced_out(connection: Connection, run_id: int, epoch: int) -> FencedOutErro
 def live(connection: Connection, status: Status) -> list[Run]:
     """All that are so now, in no order; for those that are few: running or queued."""
     here = this_process()
-    found = _fetch(connection, select(*RUN_FIELDS).where(RUN.c.status == status))
+    found = _fetch(connection, select(*_COLUMNS).where(RUN.c.status == status))
     return [run for run in found if live_status(run, here) == status]
 
 
