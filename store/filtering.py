@@ -28,7 +28,18 @@ TAG: Final[Table] = Base.metadata.tables["tag"]
 POINT_COLUMNS: Final = ("seq", "step", "latency_cycles", "energy_pj", "area_um2", "accuracy", "cached", "infeasible")
 RUN_COLUMNS: Final = (
     *("id", "status", "arch", "workload", "search", "simulator", "seed", "batch", "created_ns", "updated_ns", "steps"),
-    *("points", "evaluations", "hits", "feasible", "front_size", "hypervolume", "note", "error", "host"),
+    *(
+        "points",
+        "evaluations",
+        "hits",
+        "feasible",
+        "front_size",
+        "hypervolume",
+        "note",
+        "error",
+        "host",
+        "chunk_points",
+    ),
 )
 
 
@@ -53,6 +64,15 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True)
+class Elapsed:
+    """The time from a column's to another, both in nanoseconds since 1970, in units of so many nanoseconds."""
+
+    column: str
+    until_ns: int
+    unit_ns: float
+
+
+@dataclass(frozen=True, slots=True)
 class Code:
     """The choice of an axis, as one byte: axes count from 0."""
 
@@ -67,7 +87,7 @@ class Member:
     key: str
 
 
-Term = Column | Product | Code | Member
+Term = Column | Product | Elapsed | Code | Member
 
 
 # What is asked of it
@@ -153,6 +173,8 @@ class Subject:
         if isinstance(term, Product):
             first, second = literal(term.factor) * self.column(term.first), self.column(term.second)
             return first / func.nullif(second, 0.0) if term.over else first * second
+        if isinstance(term, Elapsed):
+            return (literal(term.until_ns) - self.column(term.column)) / literal(term.unit_ns)
         if isinstance(term, Code) and self.table is POINT:
             return func.substr(POINT.c.codes, literal(term.axis + 1, Integer), 1)
         if isinstance(term, Member) and term.column in self.table.c:
@@ -213,6 +235,10 @@ def runs_subject(gone: Sequence[int]) -> Subject:
     """Runs with their live status: `gone` are stored as running, and their owners are dead."""
     if not gone:
         return Subject(RUN, RUN_COLUMNS, {})
-    lost = select(func.json_each(dumps(list(gone))).table_valued("value").c.value)
-    status = case((RUN.c.id.in_(lost), literal("interrupted")), else_=RUN.c.status)
+    status = case((one_of(RUN.c.id, gone), literal("interrupted")), else_=RUN.c.status)
     return Subject(RUN, RUN_COLUMNS, {"status": status})
+
+
+def one_of(column: ColumnElement[int], numbers: Sequence[int]) -> ColumnElement[bool]:
+    """That a column is one of many numbers: bound as one value, because SQLite binds so many and no more."""
+    return column.in_(select(func.json_each(dumps(list(numbers))).table_valued("value").c.value))

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, true
 
-from store.filtering import POINT, POINTS, RUN, Column, Condition, Subject, Term, runs_subject
+from store.filtering import POINT, POINTS, RUN, Column, Condition, Subject, Term, one_of, runs_subject
 from store.owner import this_process
 from store.rows import Point, Run
 from store.runs import live_status
@@ -48,7 +48,9 @@ class Window:
 def points(connection: Connection, run_id: int, window: Window) -> list[tuple[Place, Point]]:
     """A page of a run's points, without their detail."""
     places = _places(connection, POINTS, POINT.c.seq, window, POINT.c.run_id == run_id)
-    query = select(*_POINT_FIELDS).where(POINT.c.run_id == run_id, POINT.c.seq.in_([p.number for p in places]))
+    query = select(*_POINT_FIELDS).where(
+        POINT.c.run_id == run_id, one_of(POINT.c.seq, [place.number for place in places])
+    )
     found = {row[0]: Point._make((*row[:8], bool(row[8]), None)) for row in connection.execute(query)}
     return [(place, found[place.number]) for place in places]
 
@@ -61,7 +63,7 @@ def count_points(connection: Connection, run_id: int, where: Condition | None) -
 def runs(connection: Connection, window: Window) -> list[tuple[Place, Run]]:
     """A page of the lab's runs; conditions on their status mean the live one."""
     places = _places(connection, runs_subject(_gone(connection)), RUN.c.id, window, true())
-    query = select(*_RUN_FIELDS).where(RUN.c.id.in_([place.number for place in places]))
+    query = select(*_RUN_FIELDS).where(one_of(RUN.c.id, [place.number for place in places]))
     found = {run.id: run for run in (Run(*row) for row in connection.execute(query))}
     return [(place, found[place.number]) for place in places]
 

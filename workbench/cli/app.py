@@ -19,6 +19,7 @@ from workbench.cli import (
     fidelity,
     importing,
     learning,
+    points,
     run,
     runs,
     show,
@@ -56,7 +57,7 @@ def _root(
         print(context.get_help())
 
 
-for module in (run, runs, show, compare, learning, evaluate, fidelity, catalogue, importing, database, doctor):
+for module in (run, runs, show, points, compare, learning, evaluate, fidelity, catalogue, importing, database, doctor):
     module.register(app)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,7 +139,7 @@ def emit_json(payload: Any) -> None:
     print(json.dumps(payload, indent=2, allow_nan=False, ensure_ascii=False))
 
 
-def emit_csv(keys: Sequence[str], rows: Sequence[Row]) -> None:
+def emit_csv(keys: Sequence[str], rows: Iterable[Row]) -> None:
     """RFC 4180 with a header line; a missing value is empty, a value that has parts is JSON."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(keys)
