@@ -1,13 +1,13 @@
 """The lab database: one SQLite file, opened by a search that writes or by a terminal that watches.
 
 `Lab` is the door; the nouns behind it are `runs`, `steps`, `chunks`, `tags`, `knowledge`, `queries` and `pages`. Every
-method is one transaction, and reads everything it returns before it ends; `chunks` alone is one for each chunk. What
-cannot be done raises a `StoreError` of one clear line.
+method is one transaction, and reads everything it returns before it ends; `chunks` is one for each chunk, and `export`
+holds the reader until its last line is taken. What cannot be done raises a `StoreError` of one clear line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,22 @@ from typing import Final, Self
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from store import chunks, control, knowledge, merging, pages, queries, removing, runs, steps, tags, upkeep, verifying
+from store import (
+    chunks,
+    control,
+    dumping,
+    knowledge,
+    lines,
+    merging,
+    pages,
+    queries,
+    removing,
+    runs,
+    steps,
+    tags,
+    upkeep,
+    verifying,
+)
 from store.chunks import Bounds, Designs
 from store.connections import reader, transaction, writer
 from store.errors import ReadOnlyLabError
@@ -222,9 +237,14 @@ class Lab:
         with self._read() as connection:
             return queries.lookup(connection, context, keys)
 
-    def contexts(self) -> list[Context]:
+    def contexts(self, numbers: Collection[int] | None = None) -> list[Context]:
+        """Those with these numbers; None: all. The earliest first.
+
+        Raises:
+            UnknownContextError: there is no such context.
+        """
         with self._read() as connection:
-            return queries.contexts(connection)
+            return queries.contexts(connection, numbers)
 
     def evaluations(self, context: bytes, *, after_key: bytes = b"", limit: int = 10_000) -> list[Evaluation]:
         """A page of all that the cache knows in the context, ordered by key."""
@@ -379,6 +399,11 @@ class Lab:
     def merge(self, source: merging.Source) -> merging.Merged:
         """Take over what another lab has, which `merging.opened` has found fit: all of it, or nothing."""
         return merging.merge(self._writer(), self.path, source)
+
+    def export(self, wanted: dumping.Wanted) -> Iterator[str]:
+        """Some of the lab, as it is at one moment, as JSON lines: a head and a line for each row."""
+        with self._read() as connection:
+            yield from lines.write(dumping.records(connection, wanted), dumping.counted(connection, wanted))
 
     def problems(self) -> list[Problem]:
         """What is not as it was stored; empty where the lab is sound. Reads all of it."""

@@ -10,7 +10,6 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select, true
 
-from store.errors import UnknownContextError
 from store.merging import OF_RUN
 from store.tables import Base
 
@@ -35,20 +34,12 @@ def everything() -> Wanted:
     return {name: [true()] for name in _TABLES}
 
 
-def of_contexts(connection: Connection, numbers: Collection[int]) -> Wanted:
-    """Some contexts with all that is known in them.
-
-    Raises:
-        UnknownContextError: there is no such context.
-    """
+def of_contexts(keys: Collection[bytes]) -> Wanted:
+    """Some contexts with all that is known in them."""
     context = _TABLES["context"]
-    there = {number for (number,) in connection.execute(select(context.c.id))}
-    for number in numbers:
-        if number not in there:
-            known = f"1 to {max(there)}" if there else "none yet"
-            raise UnknownContextError(f"There is no context {number} in this lab; there are {known}.")
+    numbers = select(context.c.id).where(context.c.key.in_(keys))
     return {
-        "context": [context.c.id.in_(numbers)],
+        "context": [context.c.key.in_(keys)],
         **{name: [_TABLES[name].c.context_id.in_(numbers)] for name in ("evaluation", "evaluation_detail")},
     }
 

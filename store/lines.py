@@ -63,11 +63,11 @@ def read(lines: Iterable[bytes], where: str) -> Iterator[Numbered]:
             if number == 1:
                 counts = _head(content)
                 continue
-            record = _record(content)
+            found_row = record(content)
         except ValueError as error:
             raise BadExportError(f"{where}, line {number}: {error}.") from error
-        found[record.table] += 1
-        yield number, record
+        found[found_row.table] += 1
+        yield number, found_row
     if not number:
         raise BadExportError(f"{where} is empty: there is nothing to import.")
     for name in counts.keys() | found.keys():
@@ -112,7 +112,12 @@ def _head(content: Mapping[str, Any]) -> dict[str, int]:
     return rows
 
 
-def _record(content: dict[str, Any]) -> Record:
+def record(content: dict[str, Any]) -> Record:
+    """A row of the table that `content` names, its values checked against the columns' types.
+
+    Raises:
+        ValueError: there is no such table or column, one is missing, or a value is of another type.
+    """
     name = content.pop("table", None)
     table = Base.metadata.tables.get(name) if isinstance(name, str) else None
     if table is None:

@@ -109,12 +109,12 @@ def opened(path: Path, busy_seconds: float) -> Iterator[Source]:
             "it has been tampered with, so it is not merged."
         )
     if found.version == SCHEMA.version:
-        yield _examined(Source(path, path, mode), busy_seconds)
+        yield examined(Source(path, path, mode), busy_seconds)
         return
     with TemporaryDirectory(prefix="dse-merge-") as folder:
         copy = Path(folder) / "copy.db"
         _copy_migrated(path, mode, copy, busy_seconds)
-        yield _examined(Source(path, copy, "ro"), busy_seconds)
+        yield examined(Source(path, copy, "ro"), busy_seconds)
 
 
 def merge(writing: Engine, lab: Path, source: Source) -> Merged:
@@ -156,7 +156,8 @@ def _distrust(connection: Any) -> None:
     connection.execute("PRAGMA ignore_check_constraints = ON")
 
 
-def _examined(source: Source, busy_seconds: float) -> Source:
+def examined(source: Source, busy_seconds: float) -> Source:
+    """The same, found fit: its tables are ours, and what they hold is sound."""
     engine = reader(source.file, source.mode, busy_seconds)
     try:
         with transaction(engine, source.path) as connection:

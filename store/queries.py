@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from sqlalchemy import Connection, and_, select
 
-from store.errors import DamagedLabError
+from store.errors import DamagedLabError, UnknownContextError
 from store.rows import Checkpoint, Context, Evaluation, Point, Progress
 from store.steps import digest
 from store.tables import Base
@@ -64,9 +64,14 @@ def lookup(connection: Connection, context: bytes, keys: Iterable[bytes]) -> dic
     return found
 
 
-def contexts(connection: Connection) -> list[Context]:
-    rows = connection.exec_driver_sql("SELECT key, simulator, fingerprint, layer FROM context ORDER BY id")
-    return [Context(*row) for row in rows]
+def contexts(connection: Connection, numbers: Collection[int] | None) -> list[Context]:
+    rows = connection.exec_driver_sql("SELECT id, key, simulator, fingerprint, layer FROM context ORDER BY id")
+    known = {row[0]: Context(*row[1:]) for row in rows}
+    for number in numbers or ():
+        if number not in known:
+            there = f"there are 1 to {max(known)}" if known else "there is none yet"
+            raise UnknownContextError(f"There is no context {number} in this lab: {there}.")
+    return [context for number, context in known.items() if numbers is None or number in numbers]
 
 
 def evaluations(connection: Connection, context: bytes, after_key: bytes, limit: int) -> list[Evaluation]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from store import dumping, lines, loading
 from store.database import Lab
-from store.errors import BackupError, BadExportError, ConflictError, DamagedLabError, StoreError, UnknownContextError
+from store.errors import BadExportError, ConflictError, DamagedLabError, StoreError, UnknownContextError
 from store.merging import Merged
 from store.rows import Context, Evaluation
 from tests.store.test_merging import content, designs, evaluations, make_lab
@@ -36,8 +36,8 @@ def a(tmp_path: Path) -> Path:
 
 
 def export(path: Path, file: Path, wanted: dumping.Wanted) -> Path:
-    with Lab.open(path, readonly=True) as lab:
-        lab.export(file, wanted)
+    with Lab.open(path, readonly=True) as lab, file.open("w") as out:
+        out.writelines(lab.export(wanted))
     return file
 
 
@@ -77,7 +77,7 @@ def test_any_evaluations_come_back_to_the_last_bit(tmp_path_factory, rows, name:
     context = Context(b"0123456789abcdef", name, name, json.dumps({"name": name}))
     told = json.dumps({"reason": name})
     known = [
-        Evaluation(context.key, key, *costs, infeasible=told if costs[0] is None else None, detail=told)
+        Evaluation(context.key, key, *costs, told if costs[0] is None else None, told)
         for key, costs in rows.items()
     ]
     with Lab.open(folder / "a.db") as lab:
@@ -89,10 +89,10 @@ def test_any_evaluations_come_back_to_the_last_bit(tmp_path_factory, rows, name:
 def test_a_context_alone_brings_its_evaluations_alone(a: Path, tmp_path: Path) -> None:
     with Lab.open(a, readonly=True) as lab:
         number = next(each.id for each in lab.statistics().contexts if each.fingerprint == "toy 2")
-        wanted = lab.of_contexts([number])
-        with pytest.raises(UnknownContextError, match="no context 9 in this lab; there are 1 to 2"):
-            lab.of_contexts([number, 9])
-    merged = load(export(a, tmp_path / "some.jsonl", wanted), tmp_path / "new.db")
+        assert lab.contexts([number]) == [OTHER]
+        with pytest.raises(UnknownContextError, match="no context 9 in this lab: there are 1 to 2"):
+            lab.contexts([number, 9])
+    merged = load(export(a, tmp_path / "some.jsonl", dumping.of_contexts([OTHER.key])), tmp_path / "new.db")
     assert merged == Merged(contexts=1, evaluations=1)
     assert evaluations(tmp_path / "new.db") == {OTHER.key: evaluations(a)[OTHER.key]}
 
@@ -107,16 +107,6 @@ def test_a_run_brings_all_that_it_owns_and_what_its_designs_rest_on(a: Path, tmp
         assert lab.run_models(1) == there.run_models(2)
         assert lab.tags(1) == ["[red]swept"]
         assert lab.problems() == []
-
-
-def test_an_export_is_whole_or_absent_and_never_over_a_file(a: Path, exported: Path) -> None:
-    before = exported.read_bytes()
-    with pytest.raises(BackupError, match=r"a\.jsonl exists already"):
-        export(a, exported, dumping.everything())
-    with pytest.raises(BackupError, match="is no folder"):
-        export(a, exported.parent / "nowhere" / "x.jsonl", dumping.everything())
-    assert exported.read_bytes() == before
-    assert not list(exported.parent.glob(".*.part"))
 
 
 def test_evaluations_that_differ_are_counted_and_ours_stay(a: Path, exported: Path) -> None:
