@@ -58,7 +58,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """A task to simulate, how often its outcome counts, and the layer it stands for, if it is one of several."""
 
     task: Task
@@ -97,7 +97,7 @@ def evaluate(
     keys = [task.arch(design).key for design in designs]
     first = dict(zip(reversed(keys), reversed(designs), strict=True))
     different = list(dict.fromkeys(keys))
-    parts = _parts(simulator, task)
+    parts = taken_apart(simulator, task)
     known, missing = _known(parts, different, lookup)
     pieces = [
         Piece(part.task, tuple(first[key] for key in absent)) for part, absent in zip(parts, missing, strict=True)
@@ -119,7 +119,7 @@ def evaluate(
 
 def evaluate_one(simulator: Simulator, task: Task, design: Design, lookup: Lookup) -> tuple[Outcome, Batch]:
     """One design on a task that is simulated as one: its outcome with the mapping, which a sum over layers lacks."""
-    (part,) = _parts(simulator, task)
+    (part,) = taken_apart(simulator, task)
     key = task.arch(design).key
     known = lookup(part.context.key, [key])
     batch = evaluate(simulator, task, [design], lambda *_: known)
@@ -127,7 +127,7 @@ def evaluate_one(simulator: Simulator, task: Task, design: Design, lookup: Looku
 
 
 def _known(
-    parts: Sequence[_Part], keys: Sequence[bytes], lookup: Lookup
+    parts: Sequence[Part], keys: Sequence[bytes], lookup: Lookup
 ) -> tuple[list[Mapping[bytes, Outcome]], list[list[bytes]]]:
     """For each part what is known, and what is missing; an architecture that is known to fail needs no later part."""
     known: list[Mapping[bytes, Outcome]] = []
@@ -140,7 +140,7 @@ def _known(
     return known, missing
 
 
-def _whole(parts: Sequence[_Part], outcomes: Sequence[Outcome | None]) -> Outcome:
+def _whole(parts: Sequence[Part], outcomes: Sequence[Outcome | None]) -> Outcome:
     """The sum over the parts, or why the first one that fails does; there need be none from there on."""
     built: list[tuple[Metrics, int]] = []
     for part, outcome in zip(parts, outcomes, strict=True):
@@ -152,13 +152,13 @@ def _whole(parts: Sequence[_Part], outcomes: Sequence[Outcome | None]) -> Outcom
     return replace(total(built), mapping=None)  # a mapping belongs to one evaluation, where it is kept
 
 
-def _parts(simulator: Simulator, task: Task) -> list[_Part]:
+def taken_apart(simulator: Simulator, task: Task) -> list[Part]:
     """What is simulated apart: each different layer, or the workload as a whole."""
     if not simulator.per_layer:
-        return [_Part(task, 1, context(simulator, task, None), None)]
+        return [Part(task, 1, context(simulator, task, None), None)]
     layers = task.workload.compute_layers()
     return [
-        _Part(
+        Part(
             replace(task, workload=Workload.chain(layer.name, [layer])),
             count,
             context(simulator, task, [layer]),

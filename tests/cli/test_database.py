@@ -97,6 +97,41 @@ def test_a_backup_is_whole_and_never_written_over_a_file(labs: Dse, tmp_path: Pa
     assert not (tmp_path / "new.db").exists()
 
 
+def test_what_is_exported_is_imported_elsewhere(dse: Dse, tmp_path: Path):
+    search(dse, "--search", "uniform", "--seed", "1")
+    for options in (("x.jsonl", "--run", "1"), ("x.csv", "--task", "last")):
+        done = dse("db", "export", *options)
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    piped = dse("db", "export", "-", "--format", "csv", "--context", "1")
+    assert len(piped.stdout.splitlines()) == len((tmp_path / "x.csv").read_text().splitlines()) == 9
+    known = [json.loads(dse("db", "import", file, "--db", "new.db", "--json").stdout) for file in ("x.csv", "x.jsonl")]
+    assert [(brought["evaluations"] > 0, brought["runs"]) for brought in known] == [(True, 0), (False, 1)]
+    assert "0 new, 0 gone on with, 1 known" in dse("db", "import", "x.jsonl", "--db", "new.db").stdout
+    dse("run", *TASK, "--search", "uniform", "--seed", "1", "--db", "new.db")
+    assert json.loads(dse("show", "last", "--db", "new.db", "--json").stdout)["evaluations"] == 0
+    header = (tmp_path / "x.csv").read_text().splitlines()[0].split(",")
+    assert {"run", "seq", "axis.act_sram_bits", "design.energy_pj", "latency_cycles"} <= set(header)
+
+
+def test_what_cannot_be_exported_or_imported_is_one_line(dse: Dse, tmp_path: Path):
+    Lab.open(tmp_path / "lab.db").close()
+    (tmp_path / "bad.jsonl").write_text('{"format":"dse lab","version":1,"schema":1,"rows":{}}\n{"table":"runs"}\n')
+    (tmp_path / "folder").mkdir()
+    for arguments, says in (
+        (("export", "bad.jsonl"), "bad.jsonl exists already"),
+        (("export", "x.txt"), "Nothing says in which form x.txt shall be"),
+        (("export", "-", "--format", "parquet"), "Parquet is no text"),
+        (("export", "x.csv", "--run", "1", "--context", "1"), "exclude each other"),
+        (("export", "x.csv", "--run", "7"), "There is no run '7'"),
+        (("import", "bad.jsonl", "--db", "new.db"), "bad.jsonl, line 2: a lab has no table 'runs'"),
+        (("import", "folder", "--db", "new.db"), "folder is no ordinary file"),
+        (("import", "lab.db", "--db", "new.db"), "'dse db merge' takes over a lab"),
+    ):
+        refused(dse("db", *arguments), says)
+    assert not (tmp_path / "x.csv").exists()
+    assert not (tmp_path / "new.db").exists()
+
+
 def test_verify_tells_what_is_wrong_and_ends_with_1(labs: Dse, tmp_path: Path):
     change(tmp_path / "lab.db", "UPDATE checkpoint SET state = x'80049500'")
     done = labs("db", "verify")

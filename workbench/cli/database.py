@@ -12,19 +12,40 @@ from workbench.cli.options import Db, Json
 
 Other = Annotated[Path, typer.Argument(metavar="OTHER", help="Another lab database, which stays as it is.")]
 Copy = Annotated[Path, typer.Argument(metavar="FILE", help="A file that does not exist yet.")]
+Out = Annotated[Path, typer.Argument(metavar="FILE", help="A file that does not exist yet, or -.")]
+Exported = Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines, CSV or Parquet; its content tells which.")]
+Runs = Annotated[
+    list[str] | None,
+    typer.Option("--run", metavar="RUN", help="Only this run; repeatable.", show_default=False),
+]
+TaskOf = Annotated[
+    str | None,
+    typer.Option("--task", metavar="RUN", help="Only runs on the same task as this one.", show_default=False),
+]
+Contexts = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--context", metavar="N", help="Only this context, see 'dse db stats --json'; repeatable.", show_default=False
+    ),
+]
+FormName = Annotated[
+    str | None,
+    typer.Option("--format", metavar="csv|jsonl|parquet", help="[default: by the ending of FILE]", show_default=False),
+]
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this file."""
     group = typer.Typer(rich_markup_mode=None)
     group.callback(invoke_without_command=True)(_db)
-    for command in (merge, backup, verify, stats, vacuum):
+    for command in (merge, backup, export, verify, stats, vacuum):
         group.command()(command)
+    group.command("import")(import_file)
     app.add_typer(group, name="db")
 
 
 def _db(context: typer.Context) -> None:
-    """Merge, back up, verify, count or vacuum the lab database."""
+    """Merge, export, import, back up, verify, count or vacuum the lab database."""
     if context.invoked_subcommand is None:
         print(context.get_help())
 
@@ -46,6 +67,36 @@ def backup(file: Copy, db: Db = None, json: Json = False) -> None:
     from workbench.cli.databaseview import back_up_lab
 
     back_up_lab(file.expanduser(), db, json)
+
+
+def export(
+    file: Out,
+    run: Runs = None,
+    task: TaskOf = None,
+    context: Contexts = None,
+    form: FormName = None,
+    db: Db = None,
+    json: Json = False,
+) -> None:
+    """Write the lab, or some of it, to a new file for other programs or labs; '-' is stdout. Runs may go on meanwhile.
+
+    CSV and Parquet hold a row for each evaluation, with its context; of runs, for each design and layer, with the
+    design's axes and costs. JSON lines hold every row of the lab by the letter, runs with their history and state
+    included. 'dse db import' reads them all: of a table the evaluations, of JSON lines everything.
+    """
+    from workbench.cli.exchangeview import Choice, export
+
+    export(file.expanduser(), form, Choice(run or (), task, context or ()), db, json)
+
+
+def import_file(file: Exported, db: Db = None, json: Json = False) -> None:
+    """Take over a file that 'dse db export' has written: all of it in one transaction, or nothing; twice is as once.
+
+    The file may come from anybody: what it says is checked line by line, and by the rules for a lab that is merged.
+    """
+    from workbench.cli.exchangeview import import_file
+
+    import_file(file.expanduser(), db, json)
 
 
 def verify(db: Db = None, json: Json = False) -> None:

@@ -48,12 +48,17 @@ def merge_labs(other: Path, db: Path | None, as_json: bool) -> None:
             merged = lab.merge(source)
     if as_json:
         emit_json(asdict(merged))
-        return
-    stdout().print(listed([("merged", str(other)), ("into", str(path)), *_brought(merged)]))
+    else:
+        show_merged("merged", other, path, merged)
+
+
+def show_merged(word: str, other: Path, path: Path, merged: Merged) -> None:
+    """What `other` has brought the lab at `path`."""
+    stdout().print(listed([(word, str(other)), ("into", str(path)), *_brought(merged)]))
     if merged.differing:
         say(
-            f"warning: {count(merged.differing)} evaluations differ between the labs, though simulator and settings "
-            "are the same; this lab's stay."
+            f"warning: {count(merged.differing)} evaluations differ from this lab's, though simulator and settings "
+            "are the same; those here stay."
         )
 
 
