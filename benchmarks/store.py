@@ -22,9 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store import chunks, runs
-from store.chunks import CHUNK_POINTS, Designs
 from store.connections import transaction, writer
 from store.database import BUSY_SECONDS, Lab
+from store.designs import CHUNK_POINTS, Designs
+from store.encoding import encode
 from store.rows import Context, Evaluation, Point, Progress
 from store.runs import NewRun
 from workbench.problem.task import Task
@@ -232,7 +233,7 @@ def listing(folder: Path, many_runs: int, many_points: int) -> float:
     engine.dispose()
     with Lab.open(path) as lab:
         stored, run_id = 0, many_runs
-        (encoded,) = chunks.encode(designs_at(np.random.default_rng(0).integers(0, np.prod(SIZES), CHUNK_POINTS)))
+        (encoded,) = encode(designs_at(np.random.default_rng(0).integers(0, np.prod(SIZES), CHUNK_POINTS)))
         engine = writer(path, BUSY_SECONDS)
         while stored < many_points:
             run_id -= 1

@@ -7,11 +7,12 @@ holds the reader until its last line is taken. What cannot be done raises a `Sto
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -32,8 +33,9 @@ from store import (
     upkeep,
     verifying,
 )
-from store.chunks import Bounds, Designs
 from store.connections import reader, transaction, writer
+from store.designs import Bounds, Designs
+from store.encoding import encode
 from store.errors import ReadOnlyLabError
 from store.filtering import Condition
 from store.knowledge import NewModel
@@ -91,10 +93,11 @@ class Lab:
     def close(self) -> None:
         self._reading.dispose()
         if self._writing is not None:  # the last to leave, if it can write, tidies the log away
-            with suppress(DBAPIError), self._writing.connect() as connection:
-                connection.exec_driver_sql("PRAGMA analysis_limit = 400")
-                connection.exec_driver_sql("PRAGMA optimize")
-                connection.commit()
+            with suppress(DBAPIError, sqlite3.Error), self._writing.connect() as connection:
+                driver: Any = connection.connection.driver_connection
+                driver.execute("PRAGMA busy_timeout = 0")  # who waits for another writer gains nothing from it
+                driver.execute("PRAGMA analysis_limit = 400")
+                driver.execute("PRAGMA optimize")
             self._writing.dispose()
 
     def __enter__(self) -> Self:
@@ -299,13 +302,13 @@ class Lab:
     def keep_chunk(self, run_id: int, epoch: int, designs: Designs) -> None:
         """Store designs by the ten thousands behind those that the run has so, safe once this returns; or none.
 
-        They take a chunk for each `chunks.CHUNK_POINTS`; the run's `chunk_points` tells how many there are.
+        They take a chunk for each `designs.CHUNK_POINTS`; the run's `chunk_points` tells how many there are.
 
         Raises:
             BadRowError: the arrays' shapes, types or values do not fit together.
             FencedOutError: this process does not own the run.
         """
-        encoded = chunks.encode(designs)
+        encoded = encode(designs)
         with self._write() as connection:
             chunks.add(connection, run_id, epoch, encoded)
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from store import chunks
-from store.chunks import CHUNK_POINTS, Designs
 from store.database import Lab
+from store.designs import CHUNK_POINTS, Designs
+from store.encoding import encode
 from store.errors import BadRowError, DamagedLabError, FencedOutError, UnknownRunError
 from store.rows import METRICS, ChunkHead
 from tests.store.toy_run import new_run
@@ -34,7 +35,7 @@ def same(found: Designs, given: Designs) -> bool:
 
 def round_trip(designs: Designs) -> list[Designs]:
     found, first = [], 0
-    for number, chunk in enumerate(chunks.encode(designs)):
+    for number, chunk in enumerate(encode(designs)):
         head = ChunkHead(number, first, chunk.points, chunk.feasible, chunk.zones, b"", len(chunk.content))
         found.append(chunks.decode(1, head, chunk.content))
         first += chunk.points
@@ -119,7 +120,7 @@ def test_of_an_enumeration_the_designs_take_no_space(stride: int) -> None:
     ranks = 5_000_000 + stride * np.arange(n)
     codes = np.stack(np.unravel_index(ranks, SIZES), axis=1).astype(np.uint8)
     ones = np.ones(n)
-    (chunk,) = chunks.encode(Designs(codes, ones, ones, ones))
+    (chunk,) = encode(Designs(codes, ones, ones, ones))
     (found,) = round_trip(Designs(codes, ones, ones, ones))
     assert np.array_equal(found.codes, codes)
     if abs(stride) < 2:
@@ -127,7 +128,7 @@ def test_of_an_enumeration_the_designs_take_no_space(stride: int) -> None:
 
 
 def test_a_chunk_takes_no_more_than_twenty_bytes_a_design() -> None:
-    (chunk,) = chunks.encode(sweep(CHUNK_POINTS))
+    (chunk,) = encode(sweep(CHUNK_POINTS))
     assert len(chunk.content) <= 20 * CHUNK_POINTS
 
 
@@ -201,7 +202,7 @@ def test_what_was_changed_in_a_chunk_or_its_zones_is_noticed(sweeping: tuple[Lab
 @given(st.data())
 def test_a_chunk_that_somebody_forged_is_refused_or_gives_arrays_that_fit(data: st.DataObject) -> None:
     """Whoever writes a chunk can write its digest, too."""
-    (chunk,) = chunks.encode(sweep(200, unbuilt=True))
+    (chunk,) = encode(sweep(200, unbuilt=True))
     content = bytearray(chunk.content)
     for _ in range(data.draw(st.integers(1, 3))):
         content[data.draw(st.integers(0, min(len(content) - 1, 1500)))] = data.draw(st.integers(0, 255))

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from store import merging
-from store.chunks import Designs
 from store.database import Lab
+from store.designs import Designs
 from store.errors import (
     BusyRunError,
     ConflictError,

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -190,6 +191,19 @@ def test_a_lab_that_another_process_keeps_locked_is_given_up_in_one_line(lab: La
             assert waiting.runs() == []
             other.execute("ROLLBACK")
             assert waiting.create_run(new_run()).id == 1
+
+
+def test_closing_waits_for_no_other_writer(lab: Lab) -> None:
+    """The lab would wait thirty seconds for its turn to write."""
+    with closing(sqlite3.connect(lab.path, isolation_level=None)) as other:
+        lab.create_run(new_run())
+        other.execute("BEGIN IMMEDIATE")
+        begun = time.monotonic()
+        lab.close()
+        assert time.monotonic() - begun < 10
+        other.execute("ROLLBACK")
+    with Lab.open(lab.path) as again:
+        assert len(again.runs()) == 1
 
 
 def test_a_copy_in_one_piece_opens_as_a_lab(lab: Lab, tmp_path: Path) -> None:
