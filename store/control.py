@@ -49,14 +49,15 @@ def enqueue(connection: Connection, run_id: int) -> Run:
 
 
 def hand_over(connection: Connection, run_id: int, pid: int) -> None:
+    """Of a run that was stopped meanwhile as well: so its process knows that it is not to begin it again."""
     here = this_process()
-    waiting = (RUN.c.id == run_id) & (RUN.c.status == "queued") & (RUN.c.pid == here.pid)
+    waiting = (RUN.c.id == run_id) & (RUN.c.status != "running") & (RUN.c.pid == here.pid)
     heir = asdict(replace(here, pid=pid, process_start=process_start(pid)))
     connection.execute(update(RUN).where(waiting).values({**heir, "heartbeat_ns": time.time_ns()}))
 
 
 def wait(connection: Connection, run_id: int) -> None:
-    """Take the place of whoever waits, who has handed it over."""
+    """In the place of whoever waited for it before, who is told when he looks again."""
     _check_waiting(by_id(connection, run_id))
     _set(connection, run_id, {**asdict(this_process()), "heartbeat_ns": time.time_ns()})
 
@@ -65,6 +66,8 @@ def is_due(connection: Connection, run_id: int, slots: int) -> bool:
     """Whether fewer than `slots` runs are at work, and none has waited for longer that still does."""
     run = by_id(connection, run_id)
     _check_waiting(run)
+    if owner_of(run) != this_process():
+        raise FencedOutError(f"Run {run.id} is waited for by process {run.pid} on {run.host} now, not by this one.")
     since = (run.updated_ns, run.id)
     earlier = [other for other in live(connection, "queued") if (other.updated_ns, other.id) < since]
     return not earlier and len(live(connection, "running")) < slots

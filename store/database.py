@@ -196,7 +196,7 @@ class Lab:
             return control.claim_turn(connection, run_id, slots)
 
     def wait(self, run_id: int) -> None:
-        """Say that this process still waits for the run's turn."""
+        """Let this process wait for the run's turn in the place of whoever did so; or say that it still does."""
         with self._write() as connection:
             control.wait(connection, run_id)
 

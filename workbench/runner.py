@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from store.database import Lab
 from store.errors import StoreError
 from store.owner import BEAT_SECONDS, beating
-from store.rows import Progress, Run
+from store.rows import Progress, Run, Status, Wish
 from store.runs import NewRun
 from workbench.errors import UserError, unknown_name
 from workbench.executor import Batch, evaluate
@@ -40,6 +40,8 @@ from workbench.workers import Workers
 
 BATCH = 4
 """Few enough that a sequential search loses little, enough for the cost engine to work on arrays."""
+
+_STOPPED: Mapping[Wish, Status] = {"pause": "paused", "cancel": "cancelled"}
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,8 @@ def run(
 ) -> Generator[Step, None, None]:
     """Works on a run until it is over or, asked between two steps, `should_stop`; yields each step once it is stored.
 
+    Another process may ask it to stop as well, by the lab (`Lab.ask`); the run's row then tells how it ended.
+
     The workers (None: this process alone) decide how long it takes and nothing else, so they are no part of the run.
     A run that is done yields nothing. One that was paused, interrupted or failed goes on where its last stored step
     ended. To close the generator pauses the run.
@@ -191,11 +195,12 @@ def run(
     epoch = lab.claim(run_id)
     with _marking(lab, run_id, epoch), beating(lambda: lab.heartbeat(run_id, epoch), BEAT_SECONDS):
         work.restore()
+        wish = lab.run(run_id).wish
         while work.over() is None:
-            if should_stop():
-                lab.finish(run_id, epoch, "paused")
+            if wish is not None or should_stop():
+                lab.finish(run_id, epoch, _STOPPED[wish or "pause"])
                 return
-            step = work.step(epoch)
+            step, wish = work.step(epoch)
             if step.stopped is None:
                 yield step
                 continue
@@ -298,8 +303,8 @@ class _Work:
             return "space exhausted"
         return self.stop.reason(self.tally.points, self._seconds, self.tally.met, self._hypervolumes)
 
-    def step(self, epoch: int) -> Step:
-        """Ask, evaluate, tell, store."""
+    def step(self, epoch: int) -> tuple[Step, Wish | None]:
+        """Ask, evaluate, tell, store; and what is asked of the run meanwhile."""
         first_seq = self.tally.points
         begun = perf_counter()
         designs = self.search.ask(min(self._row.batch, self.stop.budget - first_seq))
@@ -314,8 +319,8 @@ class _Work:
         self._getting_ready = 0.0
         self._hypervolumes.append(self.tally.hypervolume)
         self._seconds += progress.seconds
-        self._store(epoch, batch, progress, first_seq)
-        return Step(
+        wish = self._store(epoch, batch, progress, first_seq)
+        step = Step(
             step=progress.step,
             evaluated=batch.evaluated,
             points=progress.points,
@@ -330,6 +335,7 @@ class _Work:
             search_seconds=search_seconds,
             stopped=self.over(),
         )
+        return step, wish
 
     def _progress(self, seconds: float, search_seconds: float) -> Progress:
         tally = self.tally
@@ -346,9 +352,9 @@ class _Work:
             search_seconds=search_seconds,
         )
 
-    def _store(self, epoch: int, batch: Batch, progress: Progress, first_seq: int) -> None:
+    def _store(self, epoch: int, batch: Batch, progress: Progress, first_seq: int) -> Wish | None:
         state = {"step": progress.step, "points": progress.points, "search": self.search.state()}
-        self._lab.commit_step(
+        return self._lab.commit_step(
             self._row.id,
             epoch,
             history=progress,

@@ -15,6 +15,7 @@ from tests.store.conftest import Start
 from tests.store.test_migrations import lab_of_schema
 from tests.store.test_runs import overwrite
 from tests.store.toy_run import new_run, work
+from workbench.background import wait_turn
 
 
 def elsewhere(lab: Lab, *run_ids: int, pid: int = 1) -> None:
@@ -121,6 +122,15 @@ def test_who_waits_is_handed_over_once_and_begun_by_whoever_resumes_it(lab: Lab)
     assert lab.claim(run.id) == 1
     with pytest.raises(FencedOutError, match="is running: it no longer waits"):
         lab.claim_turn(run.id, 9)
+
+
+def test_a_run_that_is_stopped_before_its_process_begins_is_not_begun_by_it(lab: Lab) -> None:
+    run = lab.create_run(new_run())
+    lab.ask(run.id, "pause")
+    lab.hand_over(run.id, os.getpid())
+    with pytest.raises(FencedOutError, match="Run 1 was paused before it began"):
+        list(wait_turn(lab, run.id, 9, lambda: False))
+    assert lab.run(run.id).status == "paused"
 
 
 def test_the_number_of_a_run_removed_before_the_migration_is_not_given_again(tmp_path: Path) -> None:

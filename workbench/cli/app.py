@@ -13,6 +13,7 @@ from store.errors import BadRowError, StoreError
 from workbench.cli import (
     catalogue,
     compare,
+    control,
     database,
     doctor,
     evaluate,
@@ -57,7 +58,11 @@ def _root(
         print(context.get_help())
 
 
-for module in (run, runs, show, points, compare, learning, evaluate, fidelity, catalogue, importing, database, doctor):
+COMMANDS = (
+    *(run, control, runs, show, points, compare),
+    *(learning, evaluate, fidelity, catalogue, importing, database, doctor),
+)
+for module in COMMANDS:
     module.register(app)
 
 

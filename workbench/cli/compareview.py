@@ -17,8 +17,6 @@ from workbench.cli.launch import ready_lab_path
 from workbench.cli.options import Format
 from workbench.cli.output import Column, Row, emit_csv, emit_json, name, number, say, stdout, table
 from workbench.cli.plot import ASCII, UNICODE
-from workbench.cli.request import chosen_task, listed_sources
-from workbench.cli.settings import pairs
 from workbench.cli.signals import stop_requests
 from workbench.compare import (
     SHARES,
@@ -39,6 +37,8 @@ from workbench.problem.yamlfile import build_model
 from workbench.runner import Step
 from workbench.stop import Stop
 from workbench.views.quantity import count, duration
+from workbench.views.request import chosen_task, listed_sources
+from workbench.views.settings import pairs
 from workbench.workers import Workers
 
 ALL = "all tasks"

@@ -13,7 +13,6 @@ import numpy as np
 from store.database import Lab
 from workbench.cli.launch import ready_lab_path
 from workbench.cli.output import say
-from workbench.cli.settings import pairs
 from workbench.cli.signals import StopRequest, stop_requests
 from workbench.errors import UserError, nearest
 from workbench.evaluations import evaluate_kept
@@ -24,6 +23,7 @@ from workbench.problem.task import Task
 from workbench.runner import make_simulator
 from workbench.simulators.base import Simulator
 from workbench.views.quantity import count, duration
+from workbench.views.settings import pairs
 from workbench.workers import Workers
 
 SAY_SECONDS = 5.0

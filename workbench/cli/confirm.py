@@ -11,7 +11,6 @@ from rich.console import Console
 
 from store.database import Lab
 from workbench.cli.output import Column, number, say, table, words
-from workbench.cli.settings import pairs
 from workbench.errors import UserError
 from workbench.evaluations import evaluate_kept
 from workbench.pareto import non_dominated
@@ -19,6 +18,7 @@ from workbench.problem.metrics import METRIC_UNITS, Infeasible, Metrics, Outcome
 from workbench.runner import make_simulator
 from workbench.simulators.base import Simulator
 from workbench.views.quantity import METRIC_WORDS, count, metric
+from workbench.views.settings import pairs
 from workbench.views.stored import StoredRun
 from workbench.workers import Workers
 

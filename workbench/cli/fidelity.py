@@ -62,7 +62,7 @@ def fidelity(
     """
     from workbench.cli.comparison import Comparison
     from workbench.cli.fidelityview import show
-    from workbench.cli.request import chosen_task
+    from workbench.views.request import chosen_task
 
     form = chosen(json, csv)
     task = chosen_task(arch, workload, layer or (), technology=technology, criterion=criterion)

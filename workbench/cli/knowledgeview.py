@@ -12,7 +12,6 @@ from store.database import Lab
 from store.rows import ModelHead, RunHead
 from workbench.cli.options import Format, command, lab_path
 from workbench.cli.output import Column, Row, emit_csv, emit_json, name, number, say, stdout, table, words
-from workbench.cli.settings import pairs
 from workbench.cli.stored import there
 from workbench.errors import UserError
 from workbench.knowledge import KnownRuns, Likeness, known_models, known_runs, ranked
@@ -21,6 +20,7 @@ from workbench.problem.yamlfile import build_model
 from workbench.similarity import MEASURE, MEASURE_WORDS
 from workbench.simulators.base import Simulator
 from workbench.views.quantity import METRIC_WORDS, age, count, duration
+from workbench.views.settings import pairs
 
 LIKENESS = (
     number("similarity", "likeness", lambda value: f"{value:.3f}"),

@@ -12,13 +12,13 @@ from shlex import quote
 from store.database import Lab
 from store.errors import RunError, StoreError
 from store.rows import Run
+from workbench import background
 from workbench.cli.codes import INTERRUPTED, OK
 from workbench.cli.confirm import Confirmation, confirm, confirming_simulator, print_confirmation
 from workbench.cli.frontview import SHORT, print_front, print_plot, show_front, sorted_members, spread
 from workbench.cli.options import Format, command, lab_path
-from workbench.cli.output import say, stdout
+from workbench.cli.output import emit_json, say, stdout
 from workbench.cli.progress import Reading, watch
-from workbench.cli.request import RunRequest
 from workbench.cli.runview import learns_from
 from workbench.cli.signals import StopRequest, stop_requests
 from workbench.cli.stored import there
@@ -28,6 +28,7 @@ from workbench.runner import Step, make_simulator, run, start
 from workbench.searches import SEARCHES
 from workbench.simulators.base import Simulator
 from workbench.views.quantity import count, duration
+from workbench.views.request import Changes, RunRequest
 from workbench.views.stored import StoredRun
 from workbench.workers import Workers
 
@@ -41,6 +42,14 @@ class Handling:
     form: Format
     confirm: str | None = None
     confirm_settings: Sequence[str] = ()
+    detach: bool = False
+    slots: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.detach and self.confirm is not None:
+            raise UserError("--confirm shows its result at the end of a run: without --detach, or 'dse front' later.")
+        if self.detach and self.form == "csv":
+            raise UserError("--detach prints which run goes on by itself, as text or with --json; it has no --csv.")
 
     def confirming(self, fingerprint: str) -> Simulator | None:
         """The second simulator of a run on the first one."""
@@ -62,7 +71,16 @@ def begin(request: RunRequest, how: Handling) -> int:
         say(f"run {row.id}: {title(row)}, into {path}")
         if SEARCHES[spec.search].transfers:
             say(f"learns from {learns_from(lab, row.id) or 'nothing: the lab has no source for it, or none is wanted'}")
-        return _work(lab, row, how, confirming)
+        return _detached(lab, row, how) if how.detach else _work(lab, row, how, confirming)
+
+
+def clone(ref: str, changes: Changes, how: Handling) -> int:
+    """A new run of a stored run's task, by another search or seed."""
+    with Lab.open(there(lab_path(how.db)), create=False) as lab:
+        original = lab.run(ref)
+        row = start(lab, changes.applied(original))
+        say(f"run {row.id}: {title(row)}, as run {original.id}")
+        return _detached(lab, row, how) if how.detach else _work(lab, row, how, None)
 
 
 def ready_lab_path(db: Path | None) -> Path:
@@ -85,12 +103,33 @@ def go_on(ref: str, how: Handling) -> int:
     """A stored run, from its last step on."""
     with Lab.open(there(lab_path(how.db)), create=False) as lab:
         row = lab.run(ref)
-        if row.status == "done":
+        if row.status == "done" and not how.detach:
             say(f"run {row.id} is done already; this is what it found")
             _print_result(lab, row.id, how.form, None)
             return OK
         say(f"run {row.id}: {title(row)}, from design {row.points} on")
-        return _work(lab, row, how, None)
+        return _detached(lab, row, how) if how.detach else _work(lab, row, how, None)
+
+
+def _detached(lab: Lab, row: Run, how: Handling) -> int:
+    """Begins it elsewhere; its number is the data."""
+    begun = background.begin(lab, row, slots=how.slots, jobs=how.jobs)
+    say(f"goes on by itself as process {begun.pid}, as soon as it is its turn")
+    if how.form == "json":
+        emit_json({"run": row.id, "uuid": row.uuid, "pid": begun.pid, "log": str(begun.log)})
+    else:
+        print(row.id)
+    say(f"what it says:     {command(f'dse log {row.id}', how.db)}")
+    say(f"to stop it:       {command(f'dse pause {row.id}', how.db)}")
+    return OK
+
+
+def _has_turn(lab: Lab, row: Run, slots: int, stop: StopRequest) -> bool:
+    """Waits for it; False if it was asked to stop instead."""
+    for seconds in background.wait_turn(lab, row.id, slots, lambda: bool(stop)):
+        if seconds == 0:
+            say(f"waits until fewer than {slots} run{'s are' if slots > 1 else ' is'} at work in this lab")
+    return not stop
 
 
 def title(row: Run) -> str:
@@ -105,6 +144,9 @@ def _work(lab: Lab, row: Run, how: Handling, confirming: Simulator | None) -> in
     resume = command(f"dse resume {row.id}", how.db)
     with ExitStack() as exits:
         stop = exits.enter_context(stop_requests())
+        if how.slots is not None and not _has_turn(lab, row, how.slots, stop):
+            say(f"paused before its turn. To go on: {resume}")
+            return INTERRUPTED
         workers = exits.enter_context(Workers(how.jobs))
         display = exits.enter_context(watch(_at_start(row), stop, how.form != "table"))
         try:
@@ -123,22 +165,22 @@ def _work(lab: Lab, row: Run, how: Handling, confirming: Simulator | None) -> in
         except Exception:
             exits.callback(say, f"run {row.id} has failed; its stored steps are safe. To try again: {resume}")
             raise
-    return _end(lab, row, last, stop, seconds, how, confirming)
+    return _end(lab, row, last, seconds, how, confirming)
 
 
 def _end(
     lab: Lab,
     row: Run,
     last: Step | None,
-    stop: StopRequest,
     seconds: float,
     how: Handling,
     confirming: Simulator | None,
 ) -> int:
-    paused = bool(stop) and (last is None or last.stopped is None)
+    status = lab.run(row.id).status  # another process may have asked it to stop
+    paused = status in ("paused", "cancelled")
     points = last.points if last else row.points
     if paused:
-        say(f"paused after {count(points)} designs")
+        say(f"{status} after {count(points)} designs")
     else:
         reason = last.stopped if last and last.stopped else "nothing was left to do"
         say(f"done, {reason}: {count(points)} designs, {duration(seconds)} of work in this session")

@@ -49,10 +49,10 @@ def sources(
     10,000 designs (2,000 of each source) and 4 models. Without, in the order in which they were made.
     """
     from workbench.cli.knowledgeview import list_sources
-    from workbench.cli.request import optional_task
-    from workbench.cli.settings import pairs
     from workbench.cli.stored import open_to_look
     from workbench.runner import make_simulator
+    from workbench.views.request import optional_task
+    from workbench.views.settings import pairs
 
     form = chosen(json, csv)
     task = optional_task(arch, workload, layer or (), technology=technology, criterion=criterion)
@@ -80,9 +80,9 @@ def train(
     on where it is like their task: see 'dse sources'.
     """
     from workbench.cli.knowledgeview import train_source
-    from workbench.cli.request import optional_task
-    from workbench.cli.settings import pairs
     from workbench.runner import make_simulator
+    from workbench.views.request import optional_task
+    from workbench.views.settings import pairs
 
     task = optional_task(arch, workload, layer or (), technology=technology, criterion=criterion)
     simulated = make_simulator(simulator, pairs("--sim", sim or ()))

@@ -70,6 +70,21 @@ Jobs = Annotated[
     ),
 ]
 
+Detach = Annotated[
+    bool,
+    typer.Option("--detach", help="Let it go on by itself, in a process that no terminal ends; see 'dse log'."),
+]
+Slots = Annotated[
+    int | None,
+    typer.Option(
+        "--slots",
+        metavar="N",
+        min=1,
+        help="Wait until fewer than N runs of the lab are at work. [default: with --detach the number of cores]",
+        show_default=False,
+    ),
+]
+
 Confirm = Annotated[
     str | None,
     typer.Option(

@@ -12,12 +12,14 @@ from workbench.cli.options import (
     Criterion,
     Csv,
     Db,
+    Detach,
     Jobs,
     Json,
     Layers,
     RunRef,
     Sim,
     Simulator,
+    Slots,
     Technology,
     chosen,
 )
@@ -119,6 +121,8 @@ def run(
     note: Note = "",
     confirm: Confirm = None,
     confirm_sim: ConfirmSim = None,
+    detach: Detach = False,
+    slots: Slots = None,
     jobs: Jobs = None,
     db: Db = None,
     json: Json = False,
@@ -127,10 +131,10 @@ def run(
     """Search the designs of an architecture for a network, and store each.
 
     Ctrl-C stops after the batch in flight; 'dse resume' goes on where it stopped. With --json or --csv the front is
-    printed as data.
+    printed as data. With --detach the run goes on by itself, and its number is printed.
     """
     from workbench.cli.launch import Handling, begin
-    from workbench.cli.request import RunRequest
+    from workbench.views.request import RunRequest
 
     form = chosen(json, csv)
     request = RunRequest(
@@ -158,11 +162,19 @@ def run(
         sources=tuple(sources or ()),
         note=note,
     )
-    return begin(request, Handling(jobs, db, form, confirm, tuple(confirm_sim or ())))
+    return begin(request, Handling(jobs, db, form, confirm, tuple(confirm_sim or ()), detach, slots))
 
 
-def resume(run: RunRef, jobs: Jobs = None, db: Db = None, json: Json = False, csv: Csv = False) -> int:
-    """Go on with a run that was interrupted or paused; it ends as if it had never stopped."""
+def resume(
+    run: RunRef,
+    detach: Detach = False,
+    slots: Slots = None,
+    jobs: Jobs = None,
+    db: Db = None,
+    json: Json = False,
+    csv: Csv = False,
+) -> int:
+    """Go on with a run that was interrupted, paused or cancelled; it ends as if it had never stopped."""
     from workbench.cli.launch import Handling, go_on
 
-    return go_on(run, Handling(jobs, db, chosen(json, csv)))
+    return go_on(run, Handling(jobs, db, chosen(json, csv), detach=detach, slots=slots))

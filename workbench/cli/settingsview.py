@@ -10,10 +10,10 @@ from pydantic import BaseModel
 
 from workbench.cli.options import Format
 from workbench.cli.output import Column, emit, name, stdout
-from workbench.cli.settings import settings_table
 from workbench.errors import unknown_name
 from workbench.searches import SEARCHES
 from workbench.simulators import SIMULATORS
+from workbench.views.settings import settings_table
 
 SETTINGS = (
     name("name", "setting"),

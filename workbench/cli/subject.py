@@ -12,8 +12,6 @@ from store.errors import StoreError, UnknownRunError
 from workbench.cli.nominal import nominal_values
 from workbench.cli.options import lab_path
 from workbench.cli.output import say
-from workbench.cli.request import chosen_task, with_changes
-from workbench.cli.settings import pairs
 from workbench.errors import UserError
 from workbench.evaluations import evaluate_mapped
 from workbench.problem.metrics import Outcome
@@ -21,6 +19,8 @@ from workbench.problem.space import Design
 from workbench.problem.task import Task
 from workbench.runner import make_simulator
 from workbench.simulators.base import Simulator
+from workbench.views.request import chosen_task, with_changes
+from workbench.views.settings import pairs
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from workbench.cli.settings import pairs
+from store.rows import Run
+from workbench.background import spec_of
 from workbench.errors import UserError, unknown_name
 from workbench.knowledge import AUTO, NONE
 from workbench.problem.graph import WorkloadLayer
@@ -20,6 +21,7 @@ from workbench.problem.yamlfile import build_model
 from workbench.runner import RunSpec, check_sources, make_simulator
 from workbench.searches import search_settings
 from workbench.stop import Stop
+from workbench.views.settings import pairs
 
 SEED_BITS = 32
 
@@ -80,6 +82,44 @@ class RunRequest:
             note=self.note,
             sources=sources,
             **sized,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What a clone of a run is to do otherwise; None and empty mean that it stays as it was."""
+
+    search: str | None = None
+    search_settings: Sequence[str] = ()
+    preset: str | None = None
+    budget: int | None = None
+    seed: int | None = None
+    sources: Sequence[str] = ()
+    note: str | None = None
+
+    def applied(self, original: Run) -> RunSpec:
+        """The clone: by default with a fresh seed, and by another search with that one's defaults.
+
+        Raises:
+            UserError: anything that does not exist or is out of its bounds.
+        """
+        spec = spec_of(original)
+        search, other = self.search or spec.search, self.search not in (None, spec.search)
+        kept = {} if other or self.preset is not None else spec.search_settings
+        settings = {**kept, **pairs("-s", self.search_settings)}
+        search_settings(search, settings, self.preset)
+        sources = listed_sources(self.sources)
+        check_sources(search, sources)
+        rules = {**spec.stop.model_dump(), **({} if self.budget is None else {"budget": self.budget})}
+        return replace(
+            spec,
+            search=search,
+            search_settings=settings,
+            preset=self.preset,
+            seed=secrets.randbits(SEED_BITS) if self.seed is None else self.seed,
+            stop=build_model(rules, Stop, "Stop rules"),
+            sources=sources,
+            note=spec.note if self.note is None else self.note,
         )
 
 
