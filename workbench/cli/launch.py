@@ -18,8 +18,7 @@ from workbench.cli.confirm import Confirmation, confirm, confirming_simulator, p
 from workbench.cli.frontview import SHORT, print_front, print_plot, show_front, sorted_members, spread
 from workbench.cli.options import Format, command, lab_path
 from workbench.cli.output import emit_json, say, stdout
-from workbench.cli.progress import Reading, watch
-from workbench.cli.runview import learns_from
+from workbench.cli.progress import watch
 from workbench.cli.signals import StopRequest, stop_requests
 from workbench.cli.stored import there
 from workbench.errors import UserError
@@ -27,8 +26,10 @@ from workbench.knowledge import names_runs
 from workbench.runner import Step, make_simulator, run, start
 from workbench.searches import SEARCHES
 from workbench.simulators.base import Simulator
+from workbench.views.pace import Reading
 from workbench.views.quantity import count, duration
 from workbench.views.request import Changes, RunRequest
+from workbench.views.runs import learns_from
 from workbench.views.stored import StoredRun
 from workbench.workers import Workers
 

@@ -1,0 +1,114 @@
+"""A run in words: as a line of a list, and as facts one below the other. The command line prints them, the UI too."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from store.database import Lab
+from store.rows import Progress, Run
+from workbench.views.bars import percent
+from workbench.views.quantity import age, count, duration
+
+if TYPE_CHECKING:  # a list of runs does without the problem they are about
+    from workbench.views.stored import StoredRun
+
+HIDDEN = ("task", "task_key", "search_settings", "simulator_settings", "stop", "best", "boot_id", "pid_namespace")
+"""Columns of a run's row that a list leaves out: bulky, or of use to the store alone."""
+
+
+def as_data(lab: Lab, run: Run) -> dict[str, Any]:
+    """A run as data: live status, budget and bests beside the columns."""
+    content = {key: value for key, value in asdict(run).items() if key not in HIDDEN}
+    content["status"] = lab.live_status(run)
+    content["budget"] = json.loads(run.stop)["budget"]
+    content["best"] = json.loads(run.best) if run.best else {}
+    return content
+
+
+def in_words(row: dict[str, Any]) -> dict[str, Any]:
+    """Of a run as data, what a line of a list says."""
+    looked_up = row["hits"] + row["evaluations"]
+    return {
+        "designs": f"{count(row['points'])}/{count(row['budget'])}",
+        "hits_share": f"{row['hits'] / looked_up:.0%}" if looked_up else "-",
+        "age": age(time.time() - row["updated_ns"] / 1e9),
+    }
+
+
+def facts(lab: Lab, run: StoredRun, history: Sequence[Progress]) -> list[tuple[str, str]]:
+    """What there is to say of a run: (label, text)."""
+    row, task = run.row, run.task
+    began = datetime.fromtimestamp(row.created_ns / 1e9, UTC).astimezone()
+    told = [
+        ("uuid", row.uuid),
+        ("began", f"{began:%Y-%m-%d %H:%M:%S}, last heard of {age(time.time() - row.updated_ns / 1e9)} ago"),
+        ("task", f"{row.arch} on {row.workload}, {task.technology} technology, mapping chosen by {task.criterion}"),
+        ("minimise", ", ".join(task.objectives)),
+        ("targets", ", ".join(map(str, task.targets)) or "none"),
+        ("search", with_settings(row.search, row.search_settings) + f", seed {row.seed}, {row.batch} a step"),
+        ("simulator", with_settings(row.simulator, row.simulator_settings)),
+        ("stop", settings_text(row.stop)),
+        ("designs", f"{count(row.points)} of {count(json.loads(row.stop)['budget'])} in {count(row.steps)} steps"),
+        ("outcomes", outcomes(row)),
+        ("work", work(history)),
+    ]
+    if knowledge := learns_from(lab, row.id):
+        told.append(("learns from", knowledge))
+    if row.note:
+        told.append(("note", row.note))
+    if row.error:
+        told.append(("error", row.error))
+    return told
+
+
+def learns_from(lab: Lab, run_id: int) -> str:
+    """The runs and source models that a run was given, in words; empty if there are none."""
+    given = sources(lab, run_id)
+    runs = [str(source["run"] or f"{source['uuid'][:8]} (gone)") for source in given]
+    known = {head.key: str(head.id) for head in lab.model_heads()}
+    models = [known.get(key, f"{key.hex()[:8]} (gone)") for key in lab.run_models(run_id)]
+    parts = []
+    if runs:
+        designs = count(sum(source["points"] for source in given))
+        parts.append(f"run{'s' if len(runs) > 1 else ''} {', '.join(runs)} ({designs} designs)")
+    if models:
+        parts.append(f"source model{'s' if len(models) > 1 else ''} {', '.join(models)}")
+    return " and ".join(parts)
+
+
+def sources(lab: Lab, run_id: int) -> list[dict[str, Any]]:
+    """The runs that a run learns from, as data; the number is None where one is no longer in the lab."""
+    given = lab.run_sources(run_id)
+    numbers = {head.uuid: head.id for head in lab.run_heads(uuids=[source.uuid for source in given])}
+    return [{"run": numbers.get(source.uuid), **source._asdict()} for source in given]
+
+
+def settings_text(content: str) -> str:
+    settings = {key: value for key, value in json.loads(content).items() if value is not None}
+    return ", ".join(f"{key}={value}" for key, value in settings.items())
+
+
+def with_settings(name: str, content: str) -> str:
+    settings = settings_text(content)
+    return f"{name} ({settings})" if settings else name
+
+
+def outcomes(row: Run) -> str:
+    looked_up = row.hits + row.evaluations
+    share = f" ({percent(row.hits / looked_up)})" if looked_up else ""
+    built = f"{count(row.feasible)} can be built, {count(row.points - row.feasible)} cannot"
+    return f"{built}; {count(row.evaluations)} simulated, {count(row.hits)} known from the lab{share}"
+
+
+def work(history: Sequence[Progress]) -> str:
+    seconds = sum(progress.seconds for progress in history)
+    if not history or not seconds:
+        return "none yet"
+    own = [progress.search_seconds for progress in history if progress.search_seconds is not None]
+    searching = f"; the search itself took {duration(sum(own))}" if own else ""
+    return f"{duration(seconds)}, {history[-1].points / seconds:.3g} designs a second{searching}"
