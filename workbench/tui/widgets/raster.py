@@ -251,7 +251,7 @@ def _cut(start: Floats, by: Floats, size: int, begin: Floats, end: Floats) -> tu
     still = np.where(by == 0, 1.0, by)
     near, far = (0.0 - start) / still, (size - start) / still
     low, high = np.minimum(near, far), np.maximum(near, far)
-    outside = (by == 0) & ((start < 0) | (start >= size))
+    outside = (by == 0) & ((start < 0) | (start > size))
     low = np.where(by == 0, np.where(outside, 2.0, 0.0), low)
     high = np.where(by == 0, np.where(outside, -1.0, 1.0), high)
     return np.maximum(begin, low), np.minimum(end, high)
