@@ -14,11 +14,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from store import (
     chunks,
+    columns,
     control,
     dumping,
     knowledge,
@@ -296,6 +299,16 @@ class Lab:
         """How many runs meet a condition."""
         with self._read() as connection:
             return pages.count_runs(connection, where)
+
+    def point_columns(self, run_id: int, after_seq: int = -1) -> PointColumns:
+        """All of the run's points from above `after_seq`, as arrays."""
+        with self._read() as connection:
+            return columns.point_columns(connection, run_id, after_seq)
+
+    def matching(self, run_id: int, where: Condition | None) -> NDArray[np.int64]:
+        """The seqs of the run's points that meet a condition, ascending."""
+        with self._read() as connection:
+            return columns.matching(connection, run_id, where)
 
     # Sweeps
 
