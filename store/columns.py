@@ -19,6 +19,8 @@ _SELECT: Final = """
     WHERE run_id = ? AND seq > ? ORDER BY seq
 """
 
+_NONE: Final[tuple[tuple[Any, ...], ...]] = ((),) * 8
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PointColumns:
@@ -53,22 +55,17 @@ class PointColumns:
 
 def point_columns(connection: Connection, run_id: int, after_seq: int) -> PointColumns:
     rows = connection.exec_driver_sql(_SELECT, (run_id, after_seq)).fetchall()
-    if not rows:
-        return PointColumns(
-            *(np.zeros(0, dtype=np.int64) for _ in range(2)), np.zeros((0, 0), dtype=np.uint8), *_none()
-        )
-    seq, step, codes, *metrics, cached = zip(*rows, strict=True)
+    seq, step, codes, latency_cycles, energy_pj, area_um2, accuracy, cached = zip(*rows, strict=True) if rows else _NONE
     return PointColumns(
-        np.array(seq, dtype=np.int64),
-        np.array(step, dtype=np.int64),
-        np.frombuffer(b"".join(codes), dtype=np.uint8).reshape(len(rows), -1),
-        *(np.array(metric, dtype=np.float64) for metric in metrics),
-        np.array(cached, dtype=np.bool_),
+        seq=np.array(seq, dtype=np.int64),
+        step=np.array(step, dtype=np.int64),
+        codes=np.frombuffer(b"".join(codes), dtype=np.uint8).reshape(len(rows), -1 if rows else 0),
+        latency_cycles=np.array(latency_cycles, dtype=np.float64),
+        energy_pj=np.array(energy_pj, dtype=np.float64),
+        area_um2=np.array(area_um2, dtype=np.float64),
+        accuracy=np.array(accuracy, dtype=np.float64),
+        cached=np.array(cached, dtype=np.bool_),
     )
-
-
-def _none() -> tuple[Any, ...]:
-    return (*(np.zeros(0) for _ in range(4)), np.zeros(0, dtype=np.bool_))
 
 
 def matching(connection: Connection, run_id: int, where: Condition | None) -> Ints:
