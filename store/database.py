@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -35,6 +36,7 @@ from store import (
     upkeep,
     verifying,
 )
+from store.columns import PointColumns
 from store.connections import reader, transaction, writer
 from store.designs import Bounds, Designs
 from store.encoding import encode
