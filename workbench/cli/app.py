@@ -24,6 +24,7 @@ from workbench.cli import (
     run,
     runs,
     show,
+    ui,
 )
 from workbench.cli.codes import BROKEN, EPILOG, INTERRUPTED, OK, USER
 from workbench.errors import SimulatorError, UserError
@@ -60,7 +61,7 @@ def _root(
 
 COMMANDS = (
     *(run, control, runs, show, points, compare),
-    *(learning, evaluate, fidelity, catalogue, importing, database, doctor),
+    *(learning, evaluate, fidelity, catalogue, importing, database, doctor, ui),
 )
 for module in COMMANDS:
     module.register(app)

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from store.database import Lab
-from store.removing import Dependents, check_removable
-from store.rows import Run
+from store.removing import check_removable
 from workbench.cli.options import lab_path
 from workbench.cli.output import say
 from workbench.cli.stored import there
 from workbench.errors import UserError
-from workbench.views.quantity import count
+from workbench.views.runs import removal, runs_in_words
 
 
 def remove_runs(db: Path | None, refs: Sequence[str], yes: bool) -> None:
@@ -23,31 +22,13 @@ def remove_runs(db: Path | None, refs: Sequence[str], yes: bool) -> None:
         for run in named.values():
             check_removable(run)
         for run in named.values():
-            _show(lab, run, lab.dependents(run, tuple(named)))
+            for line in removal(lab, run, lab.dependents(run, tuple(named))):
+                say(line)
         if not yes and not _confirmed(len(named)):
             say("nothing was removed")
             return
         lab.remove_runs(tuple(named))
-        say(f"removed {_runs(named)}; what was simulated for {'it' if len(named) == 1 else 'them'} stays known")
-
-
-def _show(lab: Lab, run: Run, dependents: Dependents) -> None:
-    designs = count(run.points + run.chunk_points)
-    say(
-        f"run {run.id}  {lab.live_status(run)}  {run.search} for {run.arch} on {run.workload}, {designs} designs in "
-        f"{count(run.steps)} steps, front of {count(run.front_size)}"
-    )
-    if dependents.runs:
-        say(f"  {_runs(dependents.runs)} learn{'s' if len(dependents.runs) == 1 else ''} from it")
-    if dependents.unfinished:
-        say(f"  without it, {_runs(dependents.unfinished)} cannot be resumed")
-    if dependents.models:
-        numbers = ", ".join(map(str, dependents.models))
-        say(f"  source model{'s' if len(dependents.models) > 1 else ''} {numbers} learnt from it, and stay")
-
-
-def _runs(numbers: Sequence[int] | dict[int, Run]) -> str:
-    return f"run{'' if len(numbers) == 1 else 's'} {', '.join(map(str, numbers))}"
+        say(f"removed {runs_in_words(named)}; what was simulated for {'it' if len(named) == 1 else 'them'} stays known")
 
 
 def _confirmed(runs: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,6 +25,16 @@ from workbench.stop import Stop
 from workbench.views.settings import pairs
 
 SEED_BITS = 32
+_FLAGS = {
+    "--search": "search",
+    "-s": "settings",
+    "--setting": "settings",
+    "--preset": "preset",
+    "--budget": "budget",
+    "--seed": "seed",
+    "--from": "sources",
+    "--note": "note",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +132,43 @@ class Changes:
             sources=sources,
             note=spec.note if self.note is None else self.note,
         )
+
+
+def changes_of(flags: str) -> Changes:
+    """What is typed as on the command line: `--search genetic -s population=20 --budget 500`.
+
+    Raises:
+        UserError: a flag that a clone does not have, or one without its value.
+    """
+    try:
+        words = shlex.split(flags)
+    except ValueError as error:
+        raise UserError(f"{flags!r}: {error}.") from None
+    given: dict[str, list[str]] = {}
+    for word in (each := iter(words)):
+        flag, equals, value = word.partition("=")
+        if flag not in _FLAGS:
+            raise unknown_name("option of a clone", flag, _FLAGS)
+        value = value if equals else next(each, "")
+        if not value:
+            raise UserError(f"{flag} needs a value.")
+        given.setdefault(_FLAGS[flag], []).append(value)
+    last = {name: values[-1] for name, values in given.items()}
+    return Changes(
+        search=last.get("search"),
+        search_settings=tuple(given.get("settings", ())),
+        preset=last.get("preset"),
+        budget=_whole("--budget", last.get("budget")),
+        seed=_whole("--seed", last.get("seed")),
+        sources=tuple(given.get("sources", ())),
+        note=last.get("note"),
+    )
+
+
+def _whole(flag: str, text: str | None) -> int | None:
+    if text is not None and not text.lstrip("-").isdigit():
+        raise UserError(f"{flag} takes a whole number, got {text!r}.")
+    return None if text is None else int(text)
 
 
 def listed_sources(given: Sequence[str]) -> tuple[str, ...]:

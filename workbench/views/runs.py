@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from store.database import Lab
+from store.removing import Dependents
 from store.rows import Progress, Run
 from workbench.views.bars import percent
-from workbench.views.quantity import age, count, duration
+from workbench.views.quantity import METRIC_WORDS, age, count, duration, metric
 
 if TYPE_CHECKING:  # a list of runs does without the problem they are about
     from workbench.views.stored import StoredRun
@@ -112,3 +113,37 @@ def work(history: Sequence[Progress]) -> str:
     own = [progress.search_seconds for progress in history if progress.search_seconds is not None]
     searching = f"; the search itself took {duration(sum(own))}" if own else ""
     return f"{duration(seconds)}, {history[-1].points / seconds:.3g} designs a second{searching}"
+
+
+def glance(lab: Lab, run_id: int) -> tuple[str, ...]:
+    """A run in two lines: what it is about and found; and its error, note and tags, or what it learns from."""
+    run = lab.run(run_id)
+    best = json.loads(run.best) if run.best else {}
+    found = ", ".join(f"{METRIC_WORDS.get(name, name)} {metric(name, value)}" for name, value in best.items())
+    first = f"run {run.id}: {run.search} for {run.arch} on {run.workload}; best {found or 'none yet'}"
+    words = [run.error or "", run.note, " ".join(f"#{word}" for word in lab.tags(run_id))]
+    learnt = learns_from(lab, run_id)
+    second = "; ".join([*(word for word in words if word), *([f"learns from {learnt}"] if learnt else [])])
+    return first, second or outcomes(run)
+
+
+def removal(lab: Lab, run: Run, dependents: Dependents) -> list[str]:
+    """What goes with a run that is removed, and what depends on it."""
+    designs = count(run.points + run.chunk_points)
+    lines = [
+        f"run {run.id}  {lab.live_status(run)}  {run.search} for {run.arch} on {run.workload}, {designs} designs in "
+        f"{count(run.steps)} steps, front of {count(run.front_size)}"
+    ]
+    if dependents.runs:
+        lines.append(f"  {runs_in_words(dependents.runs)} learn{'s' if len(dependents.runs) == 1 else ''} from it")
+    if dependents.unfinished:
+        lines.append(f"  without it, {runs_in_words(dependents.unfinished)} cannot be resumed")
+    if dependents.models:
+        numbers = ", ".join(map(str, dependents.models))
+        lines.append(f"  source model{'s' if len(dependents.models) > 1 else ''} {numbers} learnt from it, and stay")
+    return lines
+
+
+def runs_in_words(numbers: Collection[int]) -> str:
+    """`run 3`, `runs 3, 5`."""
+    return f"run{'' if len(numbers) == 1 else 's'} {', '.join(map(str, numbers))}"

@@ -1,0 +1,39 @@
+"""`dse ui`: the terminal workbench."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from workbench.cli.options import Db, lab_path
+from workbench.errors import UserError
+
+NoMouse = Annotated[
+    bool, typer.Option("--no-mouse", help="Leave the mouse to the terminal, which then selects text by it.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this file."""
+    app.command()(ui)
+    app.command("tui", hidden=True)(ui)
+
+
+def ui(no_mouse: NoMouse = False, db: Db = None) -> None:
+    """Open the terminal workbench: launch, watch, stop, compare and look into runs.
+
+    Runs are processes of their own: closing the workbench, or losing the terminal, touches none of them. '?' lists the
+    keys, ctrl+p finds any action. Keys, theme and mouse are set up in a file that '?' names.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UserError("'dse ui' needs a terminal to draw on; 'dse runs' and 'dse show' print the same to a pipe.")
+    from workbench.tui.app import Workbench
+
+    path = lab_path(db)
+    if db is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    application = Workbench(path)
+    application.run(mouse=application.mouse and not no_mouse)
+    raise typer.Exit(application.return_code or 0)
