@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ from store.designs import CHUNK_POINTS, Designs
 from store.encoding import encode
 from store.rows import Context, Evaluation, Point, Progress
 from store.runs import NewRun
+from store.steps import BeingStored
+from workbench import runner
 from workbench.problem.task import Task
 from workbench.problem.template import load_template
 from workbench.problem.workload import load_workload
@@ -169,8 +172,16 @@ def chunked(folder: Path, name: str, ranks: Callable[[int], NDArray[np.int64]], 
     return found
 
 
-def against_optuna(folder: Path, trials: int) -> float | None:
-    """How many times as fast the same trials are stored as by Optuna at its fastest; None where it is not there."""
+@dataclass(frozen=True)
+class AgainstOptuna:
+    """How many times as fast as Optuna's SQLite storage the same trials are stored."""
+
+    bulk: float  # all at once: `add_trials` there, one step here
+    in_steps: float  # as they come: ask and tell there, steps of four here, each safe before the next
+
+
+def against_optuna(folder: Path, trials: int) -> AgainstOptuna | None:
+    """The same trials; None where Optuna is not there."""
     try:
         import optuna
     except ImportError:
@@ -213,13 +224,13 @@ def against_optuna(folder: Path, trials: int) -> float | None:
                 some = [point._replace(step=number) for point in some]
                 history = step(number, first + len(some), first + len(some))
                 lab.commit_step(run_id, epoch, history=history, points=some, front=(), checkpoint=b"{}")
-    ratio = added.cpu / ours.cpu
+    found = AgainstOptuna(added.cpu / ours.cpu, asked.cpu / steps.cpu)
     print(
         f"the same {trials} trials: optuna ask and tell {trials / asked.cpu:.0f}/s of CPU, add_trials "
         f"{trials / added.cpu:.0f}/s; here in steps of four {trials / steps.cpu:.0f}/s "
-        f"({asked.cpu / steps.cpu:.0f}x), in one {trials / ours.cpu:.0f}/s ({ratio:.0f}x)"
+        f"({found.in_steps:.0f}x), in one {trials / ours.cpu:.0f}/s ({found.bulk:.0f}x)"
     )
-    return ratio
+    return found
 
 
 def listing(folder: Path, many_runs: int, many_points: int) -> float:
@@ -283,27 +294,78 @@ def listing(folder: Path, many_runs: int, many_points: int) -> float:
     return 1e3 * max(map(median, waits.values()))
 
 
-def in_a_search(folder: Path, designs: int) -> float:
-    """The share of a search's time that goes into storing its steps, in percent of processor time."""
+class Nowhere:
+    """Where a step is stored that nobody keeps."""
+
+    wish = None
+
+    def wait(self) -> None:
+        """Nothing is under way."""
+
+
+@dataclass(frozen=True)
+class InASearch:
+    percent: float  # of the search's wall time
+    percent_of_wait: float  # that it stands still for the disk
+    fsync_ms: float
+
+
+def in_a_search(folder: Path, designs: int) -> InASearch:
+    """The share of a search's wall time that goes into its steps' rows, writing them, and waiting for the disk.
+
+    The search is `dse run --search genetic --arch eyeriss_like --workload alexnet --layer conv2`: four designs a step,
+    each simulated by loopnest at its defaults. Beside it the same one that keeps nothing, in turns.
+    """
     task = Task(load_template("eyeriss_like"), load_workload("alexnet").single("conv2"))
-    with Lab.open(folder / "search.db") as lab:
-        storing, whole = Timer(), Timer()
-        commit = lab.commit_step
+    storing, waiting, whole, bare, steps = Timer(), Timer(), Timer(), Timer(), 0
 
-        def timed(*args: Any, **settings: Any) -> None:
-            with storing.on():
-                commit(*args, **settings)
+    def search(name: str, timer: Timer) -> int:
+        with Lab.open(folder / name) as lab:
+            row = start(lab, RunSpec(task, "genetic", stop=Stop(budget=designs), sources=("none",)))
+            if timer is bare:
+                lab.begin_step = lambda *_: Nowhere()  # type: ignore[assignment, method-assign]
+            with timer.on():
+                return sum(1 for _ in run(lab, row.id))
 
-        lab.commit_step = timed  # type: ignore[method-assign]
-        row = start(lab, RunSpec(task, "genetic", stop=Stop(budget=designs), sources=("none",)))
-        with whole.on():
-            steps = sum(1 for _ in run(lab, row.id))
-    cpu, wall = 100 * storing.cpu / whole.cpu, 100 * storing.wall / whole.wall
+    search("warm.db", Timer())
+    store, wait = runner._Work.store, BeingStored.wait
+    for number in range(3):
+        with (
+            mock.patch.object(runner._Work, "store", timed(store, storing)),
+            mock.patch.object(BeingStored, "wait", timed(wait, waiting)),
+        ):
+            steps += search(f"search{number}.db", whole)
+        search(f"bare{number}.db", bare)
+    found = InASearch(100 * (storing.wall + waiting.wall) / whole.wall, 100 * waiting.wall / whole.wall, fsync(folder))
     print(
-        f"a search of {designs} designs in {steps} steps: storing takes {cpu:.1f} % of CPU, {wall:.1f} % of wall time, "
-        f"{1e3 * storing.cpu / steps:.2f} ms of CPU a step"
+        f"a search of {designs} designs, three times: {1e3 * whole.wall / steps:.1f} ms a step; storing takes "
+        f"{found.percent:.1f} % of it ({1e3 * storing.wall / steps:.2f} ms for rows and writing, "
+        f"{1e3 * waiting.wall / steps:.2f} ms waiting for the disk, of which an fsync takes {found.fsync_ms:.1f} ms); "
+        f"one that keeps nothing {1e3 * bare.wall / steps:.1f} ms a step ({1e3 * bare.cpu / steps:.1f} of CPU, "
+        f"with storing {1e3 * whole.cpu / steps:.1f})"
     )
-    return cpu
+    return found
+
+
+def timed(method: Callable[..., Any], timer: Timer) -> Callable[..., Any]:
+    def run_timed(*args: Any) -> Any:
+        with timer.on():
+            return method(*args)
+
+    return run_timed
+
+
+def fsync(folder: Path, times: int = 100) -> float:
+    """Milliseconds that this disk takes to make 24 KiB safe, about what a step writes; the median."""
+    waits = []
+    with (folder / "fsync").open("wb", buffering=0) as file:
+        for _ in range(times):
+            file.write(bytes(24 * 1024))
+            timer = Timer()
+            with timer.on():
+                os.fdatasync(file.fileno())
+            waits.append(timer.wall)
+    return 1e3 * median(waits)
 
 
 def main() -> None:
@@ -321,10 +383,15 @@ def main() -> None:
         size = int(np.prod(SIZES))
         scattered = chunked(folder, "scattered", lambda _: rng.integers(0, size, CHUNK_POINTS))
         ordered = chunked(folder, "enumerated", lambda i: i * CHUNK_POINTS + np.arange(CHUNK_POINTS))
+        searched = in_a_search(folder, args.designs)
+        optuna = against_optuna(folder, args.trials)
         result = {
             "rows_per_cpu_s": round(rows(folder)),
-            "ratio_to_optuna": against_optuna(folder, args.trials),
-            "search_overhead_percent": in_a_search(folder, args.designs),
+            "ratio_to_optuna": optuna and round(optuna.bulk),
+            "ratio_to_optuna_step_by_step": optuna and round(optuna.in_steps),
+            "search_overhead_percent": round(searched.percent, 2),
+            "search_wait_percent": round(searched.percent_of_wait, 2),
+            "fsync_ms": round(searched.fsync_ms, 2),
             "list_ms": listing(folder, args.runs, args.points),
             "dedupe_rows_per_cpu_s": round(dedupe(folder, args.dedupe_rows)),
             "chunk_points_per_cpu_s": round(scattered.points_per_cpu_s),

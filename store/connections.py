@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -86,6 +87,24 @@ def explained(path: Path) -> Iterator[None]:
         raise explain(error, path) from error
     except UnicodeDecodeError as error:  # SQLite repeats damaged text in what it says of it
         raise DamagedLabError(f"{path} is damaged: it holds text that is none. Restore a backup.") from error
+
+
+class Committing:
+    """A transaction whose rows are written, on its way to the disk in another thread."""
+
+    def __init__(self, connection: Connection, path: Path, threads: Executor) -> None:
+        self._path = path
+        self._done = threads.submit(_commit, connection)
+
+    def wait(self) -> None:
+        """Return when it is safe; an error says that nothing of it is stored."""
+        with explained(self._path):
+            self._done.result()
+
+
+def _commit(connection: Connection) -> None:
+    with connection:  # to close it takes back what could not be committed
+        connection.commit()
 
 
 @contextmanager

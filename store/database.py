@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -37,7 +38,7 @@ from store import (
     verifying,
 )
 from store.columns import PointColumns
-from store.connections import reader, transaction, writer
+from store.connections import Committing, explained, reader, transaction, writer
 from store.designs import Bounds, Designs
 from store.encoding import encode
 from store.errors import ReadOnlyLabError
@@ -77,6 +78,7 @@ class Lab:
         self.path = path
         self._reading = reading
         self._writing = writing
+        self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lab")
 
     @classmethod
     def open(
@@ -95,6 +97,7 @@ class Lab:
         return cls(place, reading=reader(place, "ro", busy_seconds), writing=writer(place, busy_seconds))
 
     def close(self) -> None:
+        self._threads.shutdown()
         self._reading.dispose()
         if self._writing is not None:  # the last to leave, if it can write, tidies the log away
             with suppress(DBAPIError, sqlite3.Error), self._writing.connect() as connection:
@@ -223,14 +226,24 @@ class Lab:
         `points` are the step's own, `front` is the whole front after it (by seq), `checkpoint` the state after it.
         Returns what somebody asks of the owner now.
         """
+        step = steps.Content(history, points, front, checkpoint, contexts, evaluations)
         with self._write() as connection:
-            wish = steps.advance(connection, run_id, epoch, history, len(points))
-            steps.add_evaluations(connection, contexts, evaluations)
-            steps.add_points(connection, run_id, points, history)
-            steps.set_front(connection, run_id, front)
-            steps.add_history(connection, run_id, history)
-            steps.set_checkpoint(connection, run_id, history.step, checkpoint)
-        return wish
+            return steps.store(connection, run_id, epoch, step)
+
+    def begin_step(self, run_id: int, epoch: int, step: steps.Content) -> steps.BeingStored:
+        """The same for a caller who has something else to do while the disk takes its time.
+
+        Nothing may be shown of the step before its `wait` returns. Who writes next waits for it, too.
+        """
+        with explained(self.path):
+            connection = self._writer().connect()
+            try:
+                connection.begin()
+                wish = steps.store(connection, run_id, epoch, step)
+            except BaseException:
+                connection.close()
+                raise
+        return steps.BeingStored(Committing(connection, self.path, self._threads), wish)
 
     def keep(self, contexts: Sequence[Context], evaluations: Sequence[Evaluation]) -> None:
         """Into the cache, by whoever has simulated outside a run."""

@@ -187,10 +187,13 @@ def check_json(field: str, text: str | None) -> None:
     if text is None:
         return
     try:
-        json.loads(text, parse_constant=_refuse_constant)
+        _DECODER.decode(text)
     except (ValueError, TypeError) as error:
         raise BadRowError(f"{field} must be JSON text, not {repr(text)[:60]}: {error}.") from error
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"JSON has no {name}")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import repeat
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from store.connections import Committing
 from store.errors import BadRowError
 from store.rows import Context, Evaluation, Point, Progress, Wish, check_json
 from store.runs import by_id, fenced_out
@@ -50,6 +52,40 @@ _CHECKPOINT: Final = """
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a step leaves: its points, and the whole front (by seq) and the search's state after it."""
+
+    history: Progress
+    points: Sequence[Point]
+    front: Iterable[int]
+    checkpoint: bytes
+    contexts: Sequence[Context] = ()
+    evaluations: Sequence[Evaluation] = ()
+
+
+class BeingStored:
+    """A step that is written, and not safe yet; and what is asked of the run's owner."""
+
+    def __init__(self, committing: Committing, wish: Wish | None) -> None:
+        self._committing, self.wish = committing, wish
+
+    def wait(self) -> None:
+        """Return when it is safe; an error says that nothing of it is stored."""
+        self._committing.wait()
+
+
+def store(connection: Connection, run_id: int, epoch: int, step: Content) -> Wish | None:
+    """Write a whole step, and tell what is asked of the run's owner."""
+    wish = advance(connection, run_id, epoch, step.history, len(step.points))
+    add_evaluations(connection, step.contexts, step.evaluations)
+    add_points(connection, run_id, step.points, step.history)
+    set_front(connection, run_id, step.front)
+    add_history(connection, run_id, step.history)
+    set_checkpoint(connection, run_id, step.history.step, step.checkpoint)
+    return wish
+
+
 def advance(connection: Connection, run_id: int, epoch: int, history: Progress, added: int) -> Wish | None:
     """Move the run's head on by one step, and tell what is asked of its owner.
 
@@ -58,9 +94,9 @@ def advance(connection: Connection, run_id: int, epoch: int, history: Progress, 
     now_ns = time.time_ns()
     head = (*history[:8], now_ns, now_ns)
     expected = (run_id, epoch, history.step - 1, history.points - added)
-    row = connection.exec_driver_sql(_ADVANCE, (*head, *expected)).first()
-    if row is not None:
-        wish: Wish | None = row[0]
+    rows = _driver(connection).execute(_ADVANCE, (*head, *expected)).fetchall()  # to the end, or it cannot commit
+    if rows:
+        wish: Wish | None = rows[0][0]
         return wish
     run = by_id(connection, run_id)
     if run.epoch != epoch or run.status != "running":
@@ -108,7 +144,7 @@ def _check_texts(rows: Sequence[Point] | Sequence[Evaluation]) -> None:
 def set_front(connection: Connection, run_id: int, front: Iterable[int]) -> None:
     """Make exactly these points (by seq) the run's front, touching only what changes."""
     now = {int(seq) for seq in front}
-    before = {seq for (seq,) in connection.exec_driver_sql("SELECT seq FROM front WHERE run_id = ?", (run_id,))}
+    before = {seq for (seq,) in _driver(connection).execute("SELECT seq FROM front WHERE run_id = ?", (run_id,))}
     _insert(connection, "DELETE FROM front WHERE run_id = ? AND seq = ?", zip(repeat(run_id), sorted(before - now)))
     _insert(connection, "INSERT INTO front (run_id, seq) VALUES (?, ?)", zip(repeat(run_id), sorted(now - before)))
 
@@ -128,16 +164,19 @@ def digest(state: bytes) -> bytes:
 
 
 def _context_id(connection: Connection, key: bytes) -> int:
-    row = connection.exec_driver_sql("SELECT id FROM context WHERE key = ?", (key,)).first()
+    row = _driver(connection).execute("SELECT id FROM context WHERE key = ?", (key,)).fetchone()
     if row is None:
         raise BadRowError(f"An evaluation refers to the context {key.hex()}, which neither the lab nor the step has.")
     return int(row[0])
 
 
 def _insert(connection: Connection, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    """By the driver itself, which takes rows as they come: a small step spends half its time in SQLAlchemy otherwise.
+    _driver(connection).executemany(statement, rows)
+
+
+def _driver(connection: Connection) -> Any:
+    """The driver itself takes rows as they come: a small step spends half its time in SQLAlchemy otherwise.
 
     Its errors are SQLite's own, which `connections.explained` turns into ours all the same.
     """
-    driver: Any = connection.connection.driver_connection
-    driver.executemany(statement, rows)
+    return connection.connection.driver_connection

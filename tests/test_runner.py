@@ -14,7 +14,9 @@ from time import sleep
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
+from store import connections
 from store.database import Lab
 from store.errors import BusyRunError, StoreError
 from tests.searches.listed import NAMES
@@ -187,7 +189,7 @@ def test_time_and_standstill_end_a_run(lab):
 def test_a_broken_simulator_fails_the_run_with_its_message_and_a_mended_one_goes_on(lab, monkeypatch):
     row = start(lab, spec())
     working = run(lab, row.id)
-    next(working)
+    shown = [next(working)]
 
     def breaks(*_: object) -> None:
         raise SimulatorError("toy: out of licences")
@@ -195,7 +197,8 @@ def test_a_broken_simulator_fails_the_run_with_its_message_and_a_mended_one_goes
     with monkeypatch.context() as broken:
         broken.setattr(ToySimulator, "evaluate", breaks)
         with pytest.raises(SimulatorError, match="licences"):
-            next(working)
+            shown.extend(working)  # up to where it breaks
+    assert shown[-1].points == lab.run(row.id).points, "all that is stored was shown"
     assert (lab.run(row.id).status, lab.run(row.id).error) == ("failed", "toy: out of licences")
     assert list(run(lab, row.id))[-1].points == 30
     assert (lab.run(row.id).status, lab.run(row.id).error) == ("done", None)
@@ -308,6 +311,26 @@ def test_killed_at_random_moments_and_resumed_it_equals_the_uninterrupted_run(tm
         assert kept(lab, row.id) == expected
 
 
+def test_a_slow_disk_changes_nothing(tmp_path, monkeypatch):
+    """What the step under way found is known to the next one before it can be read."""
+    commit = connections._commit
+
+    def late(connection: Connection) -> None:
+        sleep(0.02)
+        commit(connection)
+
+    with Lab.open(tmp_path / "quick.db") as quick, Lab.open(tmp_path / "slow.db") as slow:
+        wanted = list(run(quick, start(quick, spec()).id))
+        monkeypatch.setattr(connections, "_commit", late)
+        shown = []
+        for step in run(slow, start(slow, spec()).id):
+            assert slow.run(1).points == step.points, "it is shown when it is stored"
+            shown.append(step)
+        assert [(step.points, step.hits) for step in shown] == [(step.points, step.hits) for step in wanted]
+        assert kept(slow, 1) == kept(quick, 1)
+        assert slow.run(1).hits == quick.run(1).hits
+
+
 def test_errors_of_the_lab_are_not_taken_for_errors_of_the_simulator(lab, monkeypatch):
     row = start(lab, spec())
 
@@ -315,7 +338,7 @@ def test_errors_of_the_lab_are_not_taken_for_errors_of_the_simulator(lab, monkey
         raise StoreError("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr(Lab, "commit_step", full)
+        broken.setattr(Lab, "begin_step", full)
         with pytest.raises(StoreError, match="full"):
             next(run(lab, row.id))
     assert lab.run(row.id).status == "interrupted"

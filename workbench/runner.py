@@ -20,15 +20,16 @@ from pydantic import BaseModel
 from store.database import Lab
 from store.errors import StoreError
 from store.owner import BEAT_SECONDS, beating
-from store.rows import Progress, Run, Status, Wish
+from store.rows import Evaluation, Progress, Run, Status, Wish
 from store.runs import NewRun
-from workbench.errors import UserError, unknown_name
+from store.steps import BeingStored, Content
+from workbench.errors import SimulatorError, UserError, unknown_name
 from workbench.executor import Batch, evaluate
 from workbench.knowledge import AUTO, NONE, Knowledge, choose, load, names_runs
-from workbench.library import canonical, context_rows, evaluation_rows, history, lookup, point_rows
+from workbench.library import canonical, context_rows, evaluation_rows, history, lookup, outcome, point_rows
 from workbench.pareto import Front, hypervolume
 from workbench.problem.bounds import box
-from workbench.problem.metrics import Metrics, quality
+from workbench.problem.metrics import Metrics, Outcome, quality
 from workbench.problem.task import Task
 from workbench.problem.yamlfile import build_model
 from workbench.searches import SEARCHES, search_settings
@@ -40,6 +41,9 @@ from workbench.workers import Workers
 
 BATCH = 4
 """Few enough that a sequential search loses little, enough for the cost engine to work on arrays."""
+
+SHOWN_SECONDS = 0.1
+"""A step that takes longer is shown as soon as it is stored; a quicker one is stored while the next is computed."""
 
 _STOPPED: Mapping[Wish, Status] = {"pause": "paused", "cancel": "cancelled"}
 
@@ -195,19 +199,40 @@ def run(
     epoch = lab.claim(run_id)
     with _marking(lab, run_id, epoch), beating(lambda: lab.heartbeat(run_id, epoch), BEAT_SECONDS):
         work.restore()
-        wish = lab.run(run_id).wish
-        while work.over() is None:
-            if wish is not None or should_stop():
-                lab.finish(run_id, epoch, _STOPPED[wish or "pause"])
-                return
-            step, wish = work.step(epoch)
-            if step.stopped is None:
-                yield step
-                continue
-            lab.finish(run_id, epoch, "done")
-            yield step
-            return
-        lab.finish(run_id, epoch, "done")
+        wish, before = lab.run(run_id).wish, _NONE
+        while work.over() is None and wish is None and not should_stop():
+            try:
+                computed = work.step()  # meanwhile the step before it gets to the disk
+            except SimulatorError:
+                yield from before.safe()
+                raise
+            yield from before.safe()
+            before = work.store(epoch, computed)
+            wish = before.wish
+            if computed.step.seconds > SHOWN_SECONDS and wish is None and work.over() is None:
+                yield from before.safe()
+                before = _NONE
+        last = list(before.safe())
+        lab.finish(run_id, epoch, "done" if work.over() is not None else _STOPPED[wish or "pause"])
+        yield from last
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A step that is on its way to the disk; or none."""
+
+    step: Step | None
+    storing: BeingStored | None
+    wish: Wish | None
+
+    def safe(self) -> Iterator[Step]:
+        """The step, as soon as it may be shown."""
+        if self.storing is not None and self.step is not None:
+            self.storing.wait()
+            yield self.step
+
+
+_NONE = _Stored(None, None, None)
 
 
 @contextmanager
@@ -263,6 +288,16 @@ class _Tally:
         return hypervolume(self._box.scale(self.front.points.tolist()), [1.0] * len(self._task.objectives))
 
 
+@dataclass(frozen=True, slots=True)
+class _Computed:
+    """What a step came to, which nobody has stored yet."""
+
+    step: Step
+    batch: Batch
+    progress: Progress
+    first_seq: int
+
+
 class _Work:
     """A run's task, search and simulator, rebuilt from its row, and what they have come to."""
 
@@ -284,6 +319,7 @@ class _Work:
         self.tally = _Tally(self.task, self.stop)
         self._hypervolumes: list[float] = []
         self._seconds = 0.0
+        self._last: dict[tuple[bytes, bytes], Evaluation] = {}
 
     def restore(self) -> None:
         """Go to where the last stored step ended; a new run has none."""
@@ -303,13 +339,13 @@ class _Work:
             return "space exhausted"
         return self.stop.reason(self.tally.points, self._seconds, self.tally.met, self._hypervolumes)
 
-    def step(self, epoch: int) -> tuple[Step, Wish | None]:
-        """Ask, evaluate, tell, store; and what is asked of the run meanwhile."""
+    def step(self) -> _Computed:
+        """Ask, evaluate, tell."""
         first_seq = self.tally.points
         begun = perf_counter()
         designs = self.search.ask(min(self._row.batch, self.stop.budget - first_seq))
         asked = perf_counter()
-        batch = evaluate(self.simulator, self.task, designs, lookup(self._lab), self._workers)
+        batch = evaluate(self.simulator, self.task, designs, self._known, self._workers)
         evaluated = perf_counter()
         self.search.tell(batch.evaluated)
         told = perf_counter()
@@ -319,7 +355,6 @@ class _Work:
         self._getting_ready = 0.0
         self._hypervolumes.append(self.tally.hypervolume)
         self._seconds += progress.seconds
-        wish = self._store(epoch, batch, progress, first_seq)
         step = Step(
             step=progress.step,
             evaluated=batch.evaluated,
@@ -335,7 +370,7 @@ class _Work:
             search_seconds=search_seconds,
             stopped=self.over(),
         )
-        return step, wish
+        return _Computed(step, batch, progress, first_seq)
 
     def _progress(self, seconds: float, search_seconds: float) -> Progress:
         tally = self.tally
@@ -352,11 +387,11 @@ class _Work:
             search_seconds=search_seconds,
         )
 
-    def _store(self, epoch: int, batch: Batch, progress: Progress, first_seq: int) -> Wish | None:
+    def store(self, epoch: int, computed: _Computed) -> _Stored:
+        """Write what a step came to, before the next one begins; it is safe when that says so."""
+        progress, batch, first_seq = computed.progress, computed.batch, computed.first_seq
         state = {"step": progress.step, "points": progress.points, "search": self.search.state()}
-        return self._lab.commit_step(
-            self._row.id,
-            epoch,
+        content = Content(
             history=progress,
             points=point_rows(batch.evaluated, self.task.space, first_seq, progress.step),
             front=[int(seq) for seq in self.tally.front.ids],
@@ -364,3 +399,14 @@ class _Work:
             contexts=context_rows(batch.contexts),
             evaluations=evaluation_rows(batch.fresh),
         )
+        storing = self._lab.begin_step(self._row.id, epoch, content)
+        self._last = {row[:2]: row for row in content.evaluations}
+        return _Stored(computed.step, storing, storing.wish)
+
+    def _known(self, context: bytes, archs: Sequence[bytes]) -> Mapping[bytes, Outcome]:
+        """What the lab knows, and what it will know as soon as the last step is safe."""
+        known = dict(lookup(self._lab)(context, archs))
+        for arch in archs:
+            if arch not in known and (context, arch) in self._last:
+                known[arch] = outcome(self._last[context, arch])
+        return known

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from math import isfinite
 from typing import Any
 
@@ -179,13 +179,25 @@ def total(parts: Sequence[tuple[Metrics, int]]) -> Metrics:
     )
 
 
+_BREAKDOWN = tuple(field.name for field in fields(Breakdown))
+
+
 def metrics_detail(metrics: Metrics) -> dict[str, Any]:
     """Breakdown and mapping as JSON-able content; the inverse of `with_detail`."""
     return {
         "clock_mhz": metrics.clock_mhz,
-        "breakdown": asdict(metrics.breakdown) if metrics.breakdown else None,
-        "mapping": asdict(metrics.mapping) if metrics.mapping else None,
+        "breakdown": {name: getattr(metrics.breakdown, name) for name in _BREAKDOWN} if metrics.breakdown else None,
+        "mapping": _mapping_detail(metrics.mapping) if metrics.mapping else None,
     }
+
+
+def _mapping_detail(mapping: LayerMapping) -> dict[str, Any]:
+    """Not by `dataclasses.asdict`, which copies every number by itself, for each design that is stored."""
+    temporal = [
+        (operand, [{"memory": level.memory, "loops": level.loops} for level in levels])
+        for operand, levels in mapping.temporal
+    ]
+    return {"spatial": mapping.spatial, "temporal": temporal}
 
 
 def with_detail(
