@@ -230,3 +230,25 @@ def test_what_cannot_be_removed_is_one_line(labs: Dse):
     assert labs("runs", "--db", "other.db", "rm", "1", "--yes").returncode == 0
     assert json.loads(labs("runs", "--db", "other.db", "--json").stdout) == []
     assert len(json.loads(labs("runs", "--json").stdout)) == 1
+
+
+HOSTILE = ("[red]x[/]", "\u202eright", "\U0001f600\u200d", "\x9b31m", "x" * 64)
+
+
+def test_tags_and_notes_show_as_they_are_whatever_they_hold(dse: Dse, tmp_path: Path):
+    note = "[bold]a[/] \x1b[31mred\n\u202eright \U0001f600 " + "x" * 10_000
+    search(dse, "--search", "uniform", "--note", note)
+    assert dse("tag", "1", *HOSTILE).returncode == 0
+    assert [run["id"] for run in json.loads(dse("runs", "--tag", HOSTILE[1], "--json").stdout)] == [1]
+    told = json.loads(dse("show", "1", "--json").stdout)
+    assert (sorted(told["tags"]), told["note"]) == (sorted(HOSTILE), note)
+    shown = dse("show", "1").stdout
+    assert "[red]x[/]" in shown
+    assert "[bold]a[/] \\x1b[31mred" in shown
+    assert not {"\x1b", "\x9b", "\u202e"} & set(shown)
+    for word in ("\x1b[31m", "a\nb", "x" * 10_000):
+        refused(dse("tag", "1", word), "A tag is one word")
+    assert (
+        dse("runs", "--tag", "[none]", "--status", "done").stdout
+        == "There are no runs that are done with the tag [none].\n"
+    )

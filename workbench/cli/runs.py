@@ -13,6 +13,10 @@ from workbench.errors import UserError
 StatusName = Annotated[
     str | None, typer.Option("--status", metavar="STATUS", help="Only runs in this state.", show_default=False)
 ]
+TagName = Annotated[
+    str | None,
+    typer.Option("--tag", metavar="WORD", help="Only runs with this tag; see 'dse tag'.", show_default=False),
+]
 Limit = Annotated[int, typer.Option(metavar="N", min=1, max=MOST, help="At most so many, the latest first.")]
 RunRefs = Annotated[
     list[str], typer.Argument(metavar="RUN...", help="Runs by number, the beginning of a uuid, or 'last'.")
@@ -31,6 +35,7 @@ def register(app: typer.Typer) -> None:
 def runs(
     context: typer.Context,
     status: StatusName = None,
+    tag: TagName = None,
     limit: Limit = 50,
     db: Db = None,
     json: Json = False,
@@ -38,9 +43,10 @@ def runs(
 ) -> None:
     """List the runs of the lab, the latest first; or remove some."""
     if context.invoked_subcommand is not None:
-        if status is not None or json or csv:
+        if status is not None or tag is not None or json or csv:
             raise UserError(
-                f"--status, --json and --csv belong to the list: 'dse runs {context.invoked_subcommand}' has none."
+                "--status, --tag, --json and --csv belong to the list: "
+                f"'dse runs {context.invoked_subcommand}' has none."
             )
         return
     from workbench.cli.runview import list_runs
@@ -48,7 +54,7 @@ def runs(
 
     form = chosen(json, csv)
     with open_to_look(db) as lab:
-        list_runs(lab, status, limit, form)
+        list_runs(lab, status, tag, limit, form)
 
 
 def rm(context: typer.Context, run: RunRefs, yes: Yes = False, db: Db = None) -> None:

@@ -34,12 +34,12 @@ LIST = (
 )
 
 
-def list_runs(lab: Lab, status: str | None, limit: int, form: Format) -> None:
+def list_runs(lab: Lab, status: str | None, tag: str | None, limit: int, form: Format) -> None:
     """The latest runs."""
     if status is not None and status not in STATUSES:
         raise unknown_name("status", status, STATUSES)
     wanted: Status | None = next((known for known in STATUSES if known == status), None)
-    rows = [as_data(lab, run) for run in lab.runs(wanted, limit=limit)]
+    rows = [as_data(lab, run) for run in lab.runs(wanted, tag=tag, limit=limit)]
     if form == "json":
         emit_json(rows)
     elif form == "csv":
@@ -48,7 +48,13 @@ def list_runs(lab: Lab, status: str | None, limit: int, form: Format) -> None:
     elif rows:
         emit(form, LIST, [{**row, **in_words(row)} for row in rows])
     else:
-        stdout().print("There are no runs yet." if status is None else f"There are no runs that are {status}.")
+        stdout().print(_none(status, tag))
+
+
+def _none(status: str | None, tag: str | None) -> str:
+    which = [f"that are {status}"] if status is not None else []
+    which += [f"with the tag {tag}"] if tag is not None else []
+    return f"There are no runs {' '.join(which)}." if which else "There are no runs yet."
 
 
 def show_run(lab: Lab, run: StoredRun, form: Format, db: Path | None) -> None:
@@ -71,6 +77,7 @@ def _payload(lab: Lab, run: StoredRun, history: Sequence[Progress]) -> dict[str,
         "simulator_settings": json.loads(row.simulator_settings),
         "stop": json.loads(row.stop),
         "sources": sources(lab, row.id),
+        "tags": lab.tags(row.id),
         "models": [key.hex() for key in lab.run_models(row.id)],
         "front": [point.seq for point in run.front],
         "history": [{**progress._asdict(), "best": json.loads(progress.best)} for progress in history],

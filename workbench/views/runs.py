@@ -60,6 +60,8 @@ def facts(lab: Lab, run: StoredRun, history: Sequence[Progress]) -> list[tuple[s
     ]
     if knowledge := learns_from(lab, row.id):
         told.append(("learns from", knowledge))
+    if tags := lab.tags(row.id):
+        told.append(("tags", " ".join(tags)))
     if row.note:
         told.append(("note", row.note))
     if row.error:
