@@ -339,8 +339,10 @@ class Lab:
         with self._write() as connection:
             chunks.add(connection, run_id, epoch, encoded)
 
-    def chunks(self, run_id: int, bounds: Bounds | None = None) -> Iterator[Designs]:
+    def chunks(self, run_id: int, bounds: Bounds | None = None, *, after_number: int = -1) -> Iterator[Designs]:
         """The designs that the run has in chunks, in order, a chunk at a time; or those within the bounds.
+
+        From above the chunk `after_number` on.
 
         `bounds` gives a metric's least and most; chunks that can hold no such design are not read. Each chunk is a
         transaction of its own, so that a reader who takes his time stands in nobody's way.
@@ -349,7 +351,7 @@ class Lab:
             DamagedLabError: a chunk is not as it was stored.
         """
         chunks.check_bounds(bounds)
-        number = -1
+        number = after_number
         while True:
             with self._read() as connection:
                 found = chunks.next_chunk(connection, run_id, number, bounds)

@@ -5,20 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from store import merging, upkeep
 from store.database import BUSY_SECONDS, Lab
 from store.errors import DamagedLabError
 from store.merging import Merged
-from store.statistics import ContextSize, RunsOf, Statistics
+from store.statistics import Statistics
 from store.verifying import FILE, Problem
 from workbench.cli.options import lab_path
 from workbench.cli.output import Column, Row, emit_json, listed, name, number, say, stdout, table, words
 from workbench.cli.stored import open_to_look, there
 from workbench.errors import UserError
+from workbench.views.lab import brought, by_simulator
 from workbench.views.quantity import bits, count
 
 TABLES = (
@@ -54,21 +53,12 @@ def merge_labs(other: Path, db: Path | None, as_json: bool) -> None:
 
 def show_merged(word: str, other: Path, path: Path, merged: Merged) -> None:
     """What `other` has brought the lab at `path`."""
-    stdout().print(listed([(word, str(other)), ("into", str(path)), *_brought(merged)]))
+    stdout().print(listed([(word, str(other)), ("into", str(path)), *brought(merged)]))
     if merged.differing:
         say(
             f"warning: {count(merged.differing)} evaluations differ from this lab's, though simulator and settings "
             "are the same; those here stay."
         )
-
-
-def _brought(merged: Merged) -> list[tuple[str, str]]:
-    runs = f"{count(merged.runs)} new, {count(merged.continued)} gone on with, {count(merged.known)} known"
-    return [
-        ("runs", f"{runs}; {count(merged.points)} designs more"),
-        ("evaluations", f"{count(merged.evaluations)} new, in {count(merged.contexts)} new contexts"),
-        ("source models", f"{count(merged.models)} new"),
-    ]
 
 
 def back_up_lab(copy: Path, db: Path | None, as_json: bool) -> None:
@@ -112,7 +102,7 @@ def show_statistics(db: Path | None, as_json: bool) -> None:
     path = there(lab_path(db))
     with open_to_look(db) as lab:
         found = lab.statistics()
-    rows = [_simulator(*key, contexts, runs) for key, contexts, runs in _by_simulator(found)]
+    rows = by_simulator(found)
     if as_json:
         contexts = [{**asdict(each), "layer": json.loads(each.layer)} for each in found.contexts]
         tables = [asdict(each) for each in found.tables]
@@ -132,38 +122,6 @@ def _print(found: Statistics, rows: Sequence[Row], path: Path) -> None:
         console.print()
         console.print(words("By simulator", "bold"))
         console.print(table(SIMULATORS, rows))
-
-
-Group = tuple[tuple[str, str], list[ContextSize], list[RunsOf]]
-
-
-def _by_simulator(found: Statistics) -> list[Group]:
-    """Contexts and runs by simulator with its version and settings, in the order of the alphabet."""
-
-    def key(each: ContextSize | RunsOf) -> tuple[str, str]:
-        return each.simulator, each.fingerprint
-
-    contexts = {k: list(group) for k, group in groupby(sorted(found.contexts, key=key), key)}
-    runs = {k: list(group) for k, group in groupby(sorted(found.runs, key=key), key)}
-    return [(k, contexts.get(k, []), runs.get(k, [])) for k in sorted(contexts.keys() | runs.keys())]
-
-
-def _simulator(
-    simulator: str, fingerprint: str, contexts: Sequence[ContextSize], runs: Sequence[RunsOf]
-) -> dict[str, Any]:
-    hits, simulated = sum(each.hits for each in runs), sum(each.evaluations for each in runs)
-    return {
-        "simulator": simulator,
-        "fingerprint": fingerprint,
-        "contexts": len(contexts),
-        "evaluations": sum(each.evaluations for each in contexts),
-        "infeasible": sum(each.infeasible for each in contexts),
-        "runs": sum(each.runs for each in runs),
-        "points": sum(each.points for each in runs),
-        "hits": hits,
-        "simulated": simulated,
-        "hit_rate": hits / (hits + simulated) if hits + simulated else None,
-    }
 
 
 def vacuum_lab(db: Path | None, as_json: bool) -> None:

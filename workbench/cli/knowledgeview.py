@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from store.database import Lab
-from store.rows import ModelHead, RunHead
+from store.rows import RunHead
 from workbench.cli.options import Format, command, lab_path
 from workbench.cli.output import Column, Row, emit_csv, emit_json, name, number, say, stdout, table, words
 from workbench.cli.stored import there
 from workbench.errors import UserError
-from workbench.knowledge import KnownRuns, Likeness, known_models, known_runs, ranked
+from workbench.knowledge import known_models, known_runs, ranked
 from workbench.problem.task import Task
 from workbench.problem.yamlfile import build_model
 from workbench.similarity import MEASURE, MEASURE_WORDS
 from workbench.simulators.base import Simulator
+from workbench.views.knowledge import likeness, model_row, source_row
 from workbench.views.quantity import METRIC_WORDS, age, count, duration
 from workbench.views.settings import pairs
 
@@ -52,12 +51,12 @@ def list_sources(lab: Lab, simulator: Simulator, task: Task | None, form: Format
     runs, models = known_runs(lab, simulator.name), known_models(lab, simulator.name)
     numbers = {head.uuid: head.id for head in lab.run_heads(simulator.name)}
     if task is None:
-        source_rows = [_source_row(known) for known in runs]
-        model_rows = [_model_row(known.head, numbers) for known in reversed(models)]
+        source_rows = [source_row(known) for known in runs]
+        model_rows = [model_row(known.head, numbers) for known in reversed(models)]
     else:
-        source_rows = [_source_row(k) | _likeness(like) for k, like in ranked(runs, task, simulator.fingerprint)]
+        source_rows = [source_row(k) | likeness(like) for k, like in ranked(runs, task, simulator.fingerprint)]
         model_rows = [
-            _model_row(k.head, numbers) | _likeness(like) for k, like in ranked(models, task, simulator.fingerprint)
+            model_row(k.head, numbers) | likeness(like) for k, like in ranked(models, task, simulator.fingerprint)
         ]
     if form == "json":
         measure = None if task is None else f"{MEASURE}; {MEASURE_WORDS}"
@@ -85,52 +84,6 @@ def _print(sources: Sequence[Row], models: Sequence[Row], simulator: Simulator, 
         console.print("  What does not compare (another version, settings, technology or criterion) comes last.")
 
 
-def _source_row(known: KnownRuns) -> dict[str, Any]:
-    return {
-        "name": known.name,
-        "runs": [run.id for run in known.runs],
-        "arch": known.task.template.name,
-        "workload": known.task.workload.name,
-        "points": known.points,
-        "feasible": sum(run.feasible for run in known.runs),
-        "fingerprint": known.fingerprint,
-    }
-
-
-def _model_row(head: ModelHead, numbers: dict[str, int]) -> dict[str, Any]:
-    report = json.loads(head.report)
-    lineage = json.loads(head.lineage)
-    scores = report.get("scores")
-    return {
-        "name": f"model {head.id}",
-        "model": head.id,
-        "key": head.key.hex(),
-        "runs": [numbers.get(part["uuid"], f"{part['uuid'][:8]} (gone)") for part in lineage],
-        "lineage": lineage,
-        "arch": head.arch,
-        "workload": head.workload,
-        "points": head.points,
-        "fingerprint": head.fingerprint,
-        "axes_of_inputs": json.loads(head.axes),
-        "metrics": json.loads(head.metrics),
-        "rank_correlation": scores["rank_correlation"] if scores else None,
-        "report": report,
-        "training_key": head.training_key.hex(),
-        "code_version": head.code_version,
-        "size": head.size,
-        "created_ns": head.created_ns,
-    }
-
-
-def _likeness(like: Likeness) -> dict[str, Any]:
-    return {
-        "similarity": like.similarity.value,
-        "axes": like.similarity.axes,
-        "octaves": like.similarity.octaves,
-        "compares": like.compares,
-    }
-
-
 def train_source(
     db: Path | None, refs: Sequence[str], task: Task | None, simulator: Simulator, settings: Sequence[str], form: Format
 ) -> None:
@@ -146,7 +99,7 @@ def train_source(
         begun = time.perf_counter()
         head = train(lab, runs, given)
         say(f"source model {head.id} kept, {count(head.size)} bytes, after {duration(time.perf_counter() - begun)}")
-        row = _model_row(head, {run.uuid: run.id for run in runs})
+        row = model_row(head, {run.uuid: run.id for run in runs})
     if form == "json":
         emit_json(row)
         return

@@ -63,6 +63,14 @@ class LabFile:
         return self._file or (0, 0), lab.data_version()
 
     @contextmanager
+    def looking(self) -> Iterator[Lab]:
+        """The lab on a read-only connection of its own, for what takes long."""
+        from store.database import Lab
+
+        with Lab.open(self.path, create=False, readonly=True, busy_seconds=READ_SECONDS) as lab:
+            yield lab
+
+    @contextmanager
     def writing(self, *, create: bool = False) -> Iterator[Lab]:
         """The lab, opened to write."""
         from store.database import Lab

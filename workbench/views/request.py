@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -94,6 +94,29 @@ class RunRequest:
             sources=sources,
             **sized,
         )
+
+    def command(self) -> str:
+        """What one would type to ask for the same."""
+        words = ["dse", "run", "--arch", self.arch, "--workload", self.workload, *_flags("--layer", self.layers)]
+        words += ["--search", self.search, *_flags("-s", self.search_settings)]
+        words += _flags("--preset", [self.preset] if self.preset else [])
+        words += _flags("--simulator", [self.simulator] if self.simulator != "loopnest" else [])
+        words += [*_flags("--sim", self.simulator_settings), *_flags("--objective", self.objectives)]
+        words += _flags("--target", self.targets)
+        words += _flags("--technology", [self.technology] if self.technology != "common" else [])
+        words += _flags("--criterion", [self.criterion] if self.criterion != "edp" else [])
+        for rule in ("budget", "wall_seconds", "stalled_steps", "margin"):
+            if self.stop.get(rule) is not None:
+                words += [f"--{rule.replace('_', '-')}", str(self.stop[rule])]
+        words += ["--keep-going"] if self.stop.get("targets_met") is False else []
+        words += _flags("--batch", [] if self.batch is None else [str(self.batch)])
+        words += _flags("--seed", [] if self.seed is None else [str(self.seed)])
+        words += [*_flags("--from", self.sources), *_flags("--note", [self.note] if self.note else [])]
+        return shlex.join(words)
+
+
+def _flags(flag: str, values: Iterable[str]) -> list[str]:
+    return [word for value in values for word in (flag, value)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
