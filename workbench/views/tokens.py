@@ -44,6 +44,7 @@ class FilterError(UserError):
     def __init__(self, message: str, text: str, at: int, length: int = 1) -> None:
         shown = text if len(text) <= _WHOLE else f"...{text[max(0, at - _WHOLE // 2) : at + _WHOLE // 2]}..."
         super().__init__(f"The filter {shown!r}: {message} (column {at + 1}).")
+        self.reason = message
         self.at = at
         self.length = max(1, length)
 

@@ -78,15 +78,15 @@ class Bars(Widget):
         return drawn
 
     def _stack(self, bar: Bar, room: int, most: float) -> Text:
-        """The bar itself, every share that is not zero at least hinted at by rounding edges, not widths."""
-        text, edge, until = Text(), 0, 0.0
-        for number, amount in enumerate(bar.amounts):
-            until += amount
-            end = round(until / most * room) if most > 0 else 0
-            if amount > 0 and number == 0:
-                end = max(end, 1)
-            text.append(self._fill(number) * max(0, end - edge), self._style(number))
-            edge = max(edge, end)
+        """The bar itself; one that is not zero shows. Edges are rounded, not widths, so that the parts add up."""
+        ends = [round(sum(bar.amounts[: i + 1]) / most * room) if most > 0 else 0 for i in range(len(bar.amounts))]
+        if ends and ends[-1] == 0 and sum(bar.amounts) > 0:
+            greatest = bar.amounts.index(max(bar.amounts))
+            ends = [0] * greatest + [1] * (len(ends) - greatest)
+        text, edge = Text(), 0
+        for number, end in enumerate(ends):
+            text.append(self._fill(number) * (end - edge), self._style(number))
+            edge = end
         text.append(" " * (room - edge))
         return text
 

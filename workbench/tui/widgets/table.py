@@ -52,7 +52,7 @@ class PagedTable(Widget, can_focus=True):
         min-height: 3;
         & > .table--head { color: $foreground 70%; text-style: bold; }
         & > .table--sorted { color: $accent; text-style: bold; }
-        & > .table--cursor { background: $foreground 15%; }
+        & > .table--cursor { background: $foreground 20%; color: $foreground; }
         & > .table--good { color: $success; }
         & > .table--bad { color: $error; }
         & > .table--quiet { color: $foreground 50%; }
@@ -137,7 +137,8 @@ class PagedTable(Widget, can_focus=True):
         self.total: int | None = None
         self._serial = 0
         self._busy = False
-        self._waiting: tuple[Job, bool] | None = None
+        self._waiting: dict[str, tuple[Job, bool]] = {}  # by kind, the newest of each; in the order they came
+        self._begin: Any = None
         self._steps = 0
         self._told: Any = None
         self._skipped = 0
@@ -151,28 +152,42 @@ class PagedTable(Widget, can_focus=True):
         return self.shown.rows[self.shown.cursor].key if self.shown.rows else None
 
     def use(self, source: PageSource, sorting: Sorting | None = None) -> None:
-        """Another list, from its beginning."""
+        """Another list; the cursor stays on its row, if that is in it too."""
         self._serial += 1  # what is still under way is about the other list
-        self._busy, self._waiting, self._steps = False, None, 0
+        self._busy, self._steps = False, 0
+        self._waiting.clear()
         self._source, self.sorting = source, sorting or self.sorting
         self.total = None
-        self._ask(lambda shown, height: pages.first(source, self.sorting, height), count=True)
+        key, order = self._begin if self._begin is not None else self.cursor_key, self.sorting
+
+        def job(shown: Screenful, height: int) -> Screenful:
+            found = None if key is None else pages.around(source, order, key, height // 2, height)
+            return found or pages.first(source, order, height)
+
+        self._ask("use", job, count=True)
+
+    def go_on_with(self, source: PageSource) -> None:
+        """The same list from another source, which may tell its rows differently."""
+        self._source = source
+        self.refresh_rows()
 
     def refresh_rows(self) -> None:
         """The same rows as they are now; the cursor stays on its row."""
         source, sorting = self._source, self.sorting
-        self._ask(lambda shown, height: pages.again(source, sorting, shown, height), count=True)
+        self._ask("again", lambda shown, height: pages.again(source, sorting, shown, height), count=True)
 
     def go_to(self, key: Any) -> None:
         """Puts the cursor on a row, if the list has it."""
-        if key == self.cursor_key:
+        if not self.is_mounted:
+            self._begin = key
+        if key == self.cursor_key or not self.is_mounted:
             return
         at = next((i for i, row in enumerate(self.shown.rows) if row.key == key), None)
         if at is not None and not self._busy:
             self._show(Screenful(self.shown.rows, at))
             return
         source, sorting = self._source, self.sorting
-        self._ask(lambda shown, height: pages.around(source, sorting, key, height // 2, height))
+        self._ask("go", lambda shown, height: pages.around(source, sorting, key, height // 2, height))
 
     def sort_by(self, sorting: Sorting) -> None:
         """In another order; the cursor stays on its row."""
@@ -187,11 +202,10 @@ class PagedTable(Widget, can_focus=True):
         """Rows that fit."""
         return max(1, self.size.height - HEAD)
 
-    def _ask(self, job: Job, *, count: bool = False) -> None:
-        """Has the job done in a thread, or after the one that is under way."""
+    def _ask(self, kind: str, job: Job, *, count: bool = False) -> None:
+        """Has the job done in a thread, or after the one that is under way; of a kind the newest is enough."""
         if self._busy:
-            counted = count or (self._waiting is not None and self._waiting[1])
-            self._waiting = (job, counted)
+            self._waiting[kind] = (job, count)
             return
         self._busy = True
         self._serial += 1
@@ -223,15 +237,17 @@ class PagedTable(Widget, can_focus=True):
             self.post_message(self.Counted(self, message.total))
         if message.shown is not None:
             self._show(message.shown)
-        if self._waiting is not None:
-            (job, count), self._waiting = self._waiting, None
-            self._ask(job, count=count)
+        if self._waiting:
+            kind = next(iter(self._waiting))
+            job, count = self._waiting.pop(kind)
+            self._ask(kind, job, count=count)
         elif self._steps:
             steps, self._steps = self._steps, 0
             self._step(steps)
 
     def _show(self, shown: Screenful) -> None:
-        self.shown = replace(shown, rows=shown.rows[: self.room], cursor=min(shown.cursor, max(0, self.room - 1)))
+        first = max(0, shown.cursor - self.room + 1)  # of more rows than fit, those that hold the cursor
+        self.shown = Screenful(shown.rows[first : first + self.room], shown.cursor - first)
         if self.cursor_key != self._told:
             self._told = self.cursor_key
             self.post_message(self.Highlighted(self, self._told))
@@ -241,6 +257,7 @@ class PagedTable(Widget, can_focus=True):
 
     def on_mount(self) -> None:
         self.use(self._source)
+        self._begin = None
 
     def on_resize(self) -> None:
         self.refresh_rows()
@@ -257,18 +274,18 @@ class PagedTable(Widget, can_focus=True):
             self._show(Screenful(self.shown.rows, target))
             return
         source, sorting = self._source, self.sorting
-        self._ask(lambda shown, height: pages.moved(source, sorting, shown, by, height))
+        self._ask("move", lambda shown, height: pages.moved(source, sorting, shown, by, height))
 
     def action_leaf(self, by: int) -> None:
         self.action_move(by * max(1, self.room - 1))
 
     def action_first(self) -> None:
         source, sorting = self._source, self.sorting
-        self._ask(lambda shown, height: pages.first(source, sorting, height))
+        self._ask("move", lambda shown, height: pages.first(source, sorting, height))
 
     def action_last(self) -> None:
         source, sorting = self._source, self.sorting
-        self._ask(lambda shown, height: pages.last(source, sorting, height))
+        self._ask("move", lambda shown, height: pages.last(source, sorting, height))
 
     def action_aside(self, by: int) -> None:
         """The first column stays; the others move."""
@@ -364,7 +381,7 @@ class PagedTable(Widget, can_focus=True):
         if row.tone:
             style = self.get_component_rich_style(f"table--{row.tone}")
         if number == self.shown.cursor:
-            style = style + self.get_component_rich_style("table--cursor", partial=not self.has_focus)
+            style = self.get_component_rich_style("table--cursor")
         by_key = dict(zip((column.key for column in self._source.columns), row.cells, strict=True))
         text = " ".join(_cell(by_key[column.key], column, width) for column, width in self._layout())
         return Strip([Segment(set_cell_size(text, self.size.width), style)])
