@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(rich_markup_mode=None)
     group.callback(invoke_without_command=True)(runs)
     group.command()(rm)
+    group.command()(overlay)
     app.add_typer(group, name="runs")
 
 
@@ -66,6 +67,19 @@ def rm(context: typer.Context, run: RunRefs, yes: Yes = False, db: Db = None) ->
     from workbench.cli.removing import remove_runs
 
     remove_runs(_database(context, db), run, yes)
+
+
+def overlay(context: typer.Context, run: RunRefs, db: Db = None, json: Json = False, csv: Csv = False) -> None:
+    """Lay the fronts of two to six runs over each other: what each reaches of all, and what it alone has found.
+
+    Over the objectives that all of them minimise. `unbeaten` are members that no other run's front beats, `alone` those
+    of them that no other run has found as good; the target is that of each run, met within its own margin.
+    """
+    from workbench.cli.overlayview import show_overlay
+    from workbench.cli.stored import open_to_look
+
+    with open_to_look(_database(context, db)) as lab:
+        show_overlay(lab, run, chosen(json, csv))
 
 
 def _database(context: typer.Context, db: Path | None) -> Path | None:

@@ -40,7 +40,7 @@ class Quantity:
 def quantities(task: Task) -> dict[str, Quantity]:
     """What the points of a task have, by key: metrics (the objectives first), axes, step and seq."""
     metrics = dict.fromkeys([*task.objectives, *METRIC_UNITS])
-    found = {key: _metric(key) for key in metrics}
+    found = {key: metric_quantity(key) for key in metrics}
     for axis in task.space.axes:
         if axis.name not in found:
             names = () if axis.ordered else tuple(map(str, axis.choices))
@@ -50,7 +50,8 @@ def quantities(task: Task) -> dict[str, Quantity]:
     return found | {key: each for key, each in counters.items() if key not in found}
 
 
-def _metric(key: str) -> Quantity:
+def metric_quantity(key: str) -> Quantity:
+    """A metric as a plot shows it."""
     unit, factor = ("mm2", 1e-6) if key == "area_um2" else BASE_UNITS[key]
     return Quantity(key, METRIC_WORDS[key], unit, factor)
 

@@ -44,6 +44,8 @@ class Axis:
         scale = Scale(low, high, span.log)
         values = scale.ticks(max(2, most))
         texts = [text.removesuffix(self.unit).rstrip() for text in labels(values, self.unit)]
+        if not self.unit and all(value == 0 or 1e-3 <= abs(value) < 1e5 for value in values):
+            texts = [f"{value:.10g}" for value in values]
         return [(scale.place(value), text) for value, text in zip(values, texts, strict=True)]
 
     def _named(self, span: Span, most: int) -> list[tuple[float, str]]:
