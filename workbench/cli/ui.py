@@ -27,8 +27,8 @@ def ui(no_mouse: NoMouse = False, db: Db = None) -> None:
     Runs are processes of their own: closing the workbench, or losing the terminal, touches none of them. '?' lists the
     keys, ctrl+p finds any action. Keys, theme and mouse are set up in a file that '?' names.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UserError("'dse ui' needs a terminal to draw on; 'dse runs' and 'dse show' print the same to a pipe.")
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise UserError("'dse ui' needs a terminal for all it reads and writes; 'dse runs' and 'dse show' print the same to a pipe.")
     from workbench.tui.app import Workbench
 
     path = lab_path(db)

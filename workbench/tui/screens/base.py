@@ -129,6 +129,11 @@ class LabScreen(Screen[None], Generic[Data]):
         if problem is None:
             self.reload()
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something that was asked for is still under way in a thread."""
+        return self._loading or any(worker.group == "do" and not worker.is_finished for worker in self.workers)
+
     def action_reload(self) -> None:
         self.reload()
 
