@@ -346,7 +346,8 @@ def in_a_search(folder: Path, designs: int) -> InASearch:
     )
     print(
         f"a search of {designs} designs, three times: {1e3 * whole.wall / steps:.1f} ms a step; storing takes "
-        f"{found.percent:.1f} % of it, {found.percent_of_cpu:.1f} % of CPU ({1e3 * storing.wall / steps:.2f} ms for rows and writing, "
+        f"{found.percent:.1f} % of it, {found.percent_of_cpu:.1f} % of CPU "
+        f"({1e3 * storing.wall / steps:.2f} ms for rows and writing, "
         f"{1e3 * waiting.wall / steps:.2f} ms waiting for the disk, of which an fsync takes {found.fsync_ms:.1f} ms); "
         f"one that keeps nothing {1e3 * bare.wall / steps:.1f} ms a step ({1e3 * bare.cpu / steps:.1f} of CPU, "
         f"with storing {1e3 * whole.cpu / steps:.1f})"
