@@ -94,6 +94,7 @@ def test_the_key_ignores_the_name_and_nothing_else() -> None:
         "clock_mhz": 900.0,
         "systolic": ("D1",),
         "mac_area_um2": 11.0,
+        "dataflow": (("TileK", 2),),
     }
     assert set(changed) == {field.name for field in fields(Arch)} - {"name"}
     others = {replace(ARCH, **{name: value}).key for name, value in changed.items()}  # type: ignore[arg-type]

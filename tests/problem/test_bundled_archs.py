@@ -91,6 +91,15 @@ FACTS = {
         """,
     ),
 }
+FACTS["data_centric"] = (
+    {"PE": 256},
+    0.04,
+    """
+    l1             WIO 4096       16   16    0.31    0.33    r,r,r,w,w,w -  1
+    l2             WIO 1048576   128    8   26      37       rw,w     all  4
+    dram           WIO 8e10       64   64  700     750       rw       all   1
+    """,
+)
 PORTS = {"read": "r", "write": "w", "read_write": "rw"}
 ARCHS = tuple(FACTS)
 
@@ -129,13 +138,15 @@ def nominal_design(name: str) -> Design:
             values[axis] = next(iter(template(name).file.spatial_mappings))
         elif head == "array":
             values[axis] = arch.array_size[rest[0]]
+        elif head == "dataflow":
+            values[axis] = dict(arch.dataflow)[rest[0]]
         else:
             memory = memories[rest[0]]
             values[axis] = memory.size_bits if rest[1] == "size_bits" else memory.word_bits
     return template(name).space.design(values)
 
 
-def test_the_bundled_architectures_are_the_six_with_facts() -> None:
+def test_the_bundled_architectures_are_those_with_facts() -> None:
     assert bundled_archs() == sorted(ARCHS)
 
 
@@ -148,7 +159,7 @@ def test_the_nominal_numbers_are_the_published_ones_with_the_stated_corrections(
     assert [facts_of(memory, arch) for memory in arch.memories] == [row(line) for line in memories.strip().split("\n")]
     assert arch.clock_mhz == 1000
     assert arch.systolic == (("D1", "D2") if name == "tpu_like" else ())
-    assert arch.pes == (168 if name == "eyeriss_like" else 1024)
+    assert arch.pes == {"eyeriss_like": 168, "data_centric": 256}.get(name, 1024)
 
 
 @pytest.mark.parametrize("name", ARCHS)
@@ -156,7 +167,7 @@ def test_a_file_is_named_as_its_architecture_and_says_where_its_numbers_are_from
     file = template(name).file
     assert file.name == name
     assert file.description
-    assert "ZigZag" in file.source
+    assert ("MAESTRO" if name == "data_centric" else "ZigZag") in file.source
 
 
 def test_spaces_have_different_numbers_of_axes() -> None:

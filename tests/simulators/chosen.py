@@ -40,6 +40,8 @@ def quick(name: str, folder: Path) -> dict[str, Any]:
     """Settings with which a simulator of the table is quick."""
     if name == "external":
         return {"file": str(fake_file(folder, workers=2))}
+    if name == "dataflow":
+        return {"dataflow": "yrp"}
     if name == "zigzag":
         return {"factors": 4, "spatial": 2, "workers": 2, "python": ZIGZAG_PYTHON}
     if name == "scalesim":

@@ -22,6 +22,8 @@ def _own(template: Template, axis: str) -> Choice:
         return next(iter(file.spatial_mappings))
     if head == "array":
         return file.array.dims[rest[0]]
+    if head == "dataflow":
+        return file.dataflow[rest[0]]
     memory = next(memory for memory in template.nominal().memories if memory.name == rest[0])
     return memory.size_bits if rest[1] == "size_bits" else memory.word_bits
 

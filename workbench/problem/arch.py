@@ -89,6 +89,8 @@ class Arch:
     clock_mhz: float = 1000.0
     systolic: tuple[str, ...] = ()
     mac_area_um2: float = 0.0
+    dataflow: tuple[tuple[str, int], ...] = ()
+    """Tile and cluster sizes that a data-centric dataflow takes instead of its own, by name."""
 
     @cached_property
     def array_size(self) -> dict[str, int]:
@@ -117,6 +119,8 @@ class Arch:
         """Everything that decides what an evaluation costs, as JSON-able content; the name is left out."""
         content = asdict(self)
         del content["name"]
+        if not self.dataflow:
+            del content["dataflow"]
         return content
 
     @cached_property

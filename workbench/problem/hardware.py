@@ -69,7 +69,7 @@ def hardware_of(task: Task, designs: Sequence[Design]) -> Hardware:
                 rule = np.array([rules.index(str(choice)) for choice in choices])[chosen[:, i]]
             elif head == "array":
                 dims[:, names.index(rest[0])] = np.array(choices)[chosen[:, i]]
-            else:
+            elif head == "memories":
                 table = sizes if rest[1] == "size_bits" else widths
                 table[:, memories.index(rest[0])] = np.array(choices, dtype=np.float64)[chosen[:, i]]
                 changed.setdefault(rest[0], {})[rest[1]] = i

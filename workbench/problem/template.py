@@ -96,6 +96,7 @@ class ArchFile(_Part):
     array: ArrayFile
     memories: tuple[MemoryFile, ...] = Field(min_length=1)
     spatial_mappings: dict[Name, Literal["auto"] | dict[Name, tuple[str, ...]]] = Field(min_length=1)
+    dataflow: dict[Name, Count] = {}
     axes: dict[Name, AxisFile] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -121,6 +122,7 @@ class ArchFile(_Part):
 
     def _check_path(self, axis: str, path: str, choices: tuple[Choice, ...]) -> None:
         allowed = {"spatial_mapping", *(f"array.{dim}" for dim in self.array.dims)}
+        allowed |= {f"dataflow.{constant}" for constant in self.dataflow}
         allowed |= {f"memories.{m.name}.{field}" for m in self.memories for field in ("size_bits", "bits_per_cycle")}
         if path not in allowed:
             raise ValueError(f"axes.{axis}.sets: {unknown_name('parameter', path, allowed)}".rstrip("."))
@@ -173,7 +175,10 @@ class Template:
 
     def content(self) -> dict[str, Any]:
         """The file's content, JSON-able."""
-        return self.file.model_dump(mode="json")
+        content = self.file.model_dump(mode="json")
+        if not self.file.dataflow:
+            del content["dataflow"]
+        return content
 
     @cached_property
     def _bases(self) -> dict[str, Arch]:
@@ -211,6 +216,7 @@ class Template:
             clock_mhz=file.clock_mhz,
             systolic=file.array.systolic,
             mac_area_um2=MAC_AREA_UM2,
+            dataflow=tuple(file.dataflow.items()),
         )
 
     def rule(self, name: str) -> tuple[tuple[str, Unrolling], ...] | Literal["auto"]:
@@ -226,7 +232,7 @@ class Template:
         step never exceeds its width.
         """
         arch = self.nominal(technology)
-        array, rule = dict(arch.array), arch.spatial_mapping
+        array, rule, dataflow = dict(arch.array), arch.spatial_mapping, dict(arch.dataflow)
         changed: dict[str, dict[str, int]] = {}
         for name, value in self.space.values(design).items():
             for path in _paths(self.file.axes[name].sets):
@@ -235,12 +241,20 @@ class Template:
                     rule = self.rule(str(value))
                 elif head == "array":
                     array[rest[0]] = int(value)
+                elif head == "dataflow":
+                    dataflow[rest[0]] = int(value)
                 else:
                     changed.setdefault(rest[0], {})[rest[1]] = int(value)
         memories = tuple(
             resized(base, changed[base.name], technology) if base.name in changed else base for base in arch.memories
         )
-        return replace(arch, array=tuple(array.items()), memories=memories, spatial_mapping=rule)
+        return replace(
+            arch,
+            array=tuple(array.items()),
+            memories=memories,
+            spatial_mapping=rule,
+            dataflow=tuple(dataflow.items()),
+        )
 
 
 def resized(base: Memory, fields: dict[str, int], technology: Scale) -> Memory:

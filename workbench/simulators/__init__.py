@@ -1,6 +1,7 @@
 """The table of simulators: listing one here is what gets it offered and tested."""
 
 from workbench.simulators.base import Simulator
+from workbench.simulators.dataflow import DataflowSimulator
 from workbench.simulators.external import External
 from workbench.simulators.loopnest import LoopNest
 from workbench.simulators.scalesim import ScaleSim
@@ -8,6 +9,7 @@ from workbench.simulators.zigzag import ZigZag
 
 SIMULATORS: dict[str, type[Simulator]] = {
     "loopnest": LoopNest,
+    "dataflow": DataflowSimulator,
     "zigzag": ZigZag,
     "scalesim": ScaleSim,
     "external": External,

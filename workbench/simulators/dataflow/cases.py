@@ -59,8 +59,19 @@ def enumerated(level: Level, row: Ints, extent: Ints) -> Cases:
     return _expanded(occurs, edge, partial, extent <= reach, level.last if level.repeated else None)
 
 
-def _expanded(occurs: Ints, edge: Bools, partial: Bools, whole: Bools, last: Ints | None) -> Cases:
-    """The Cartesian product of the positions that occur, (i, j, 3) each, in visiting order.
+@dataclass(frozen=True)
+class Product:
+    """Every combination of positions: as in `Cases`."""
+
+    instance: Ints
+    start: Ints
+    weight: Ints
+    position: Ints
+    inner: Ints
+
+
+def product(occurs: Ints) -> Product:
+    """The Cartesian product of the positions that occur, (i, j, 3) times each, in visiting order.
 
     The tool takes case c's position of a directive as ceil(c / cases of those inside it), modulo its positions.
     """
@@ -74,11 +85,18 @@ def _expanded(occurs: Ints, edge: Bools, partial: Bools, whole: Bools, last: Int
     digit = -(-number[:, None] // inside[instance]) % count[instance]
     no_steady = (occurs[:, :, STEADY] == 0)[instance]
     position = np.where((digit == 1) & no_steady, EDGE, digit)
-    i, j = instance[:, None], np.arange(count.shape[1])
-    weight = occurs[i, j, position].prod(axis=1)
+    weight = occurs[instance[:, None], np.arange(count.shape[1]), position].prod(axis=1)
     moving = position != INIT
     inner = np.where(moving.any(axis=1), count.shape[1] - 1 - np.argmax(moving[:, ::-1], axis=1), -1)
+    return Product(instance, start, weight, position, inner)
+
+
+def _expanded(occurs: Ints, edge: Bools, partial: Bools, whole: Bools, last: Ints | None) -> Cases:
+    """The cases, with what is particular to each: (i, j, 3) and (i, j) spread over them."""
+    found = product(occurs)
+    position = found.position
+    i, j = found.instance[:, None], np.arange(position.shape[1])
     edges, partials = edge[i, j, position], partial[i, j, position]
     if last is not None:
         position, edges, partials = position[:, last], edges[:, last], partials[:, last]
-    return Cases(instance, start, weight, position, edges, partials, whole[instance], inner)
+    return Cases(found.instance, found.start, found.weight, position, edges, partials, whole[i[:, 0]], found.inner)

@@ -33,13 +33,14 @@ class Skeleton:
 class Batch:
     """Designs of one skeleton: their numbers.
 
-    `extents` (b, d) in the order of `skeleton.given`, `stride` (b, 2) along Y and X, `sizes` and `offsets` (b, j) of
-    each level, `clusters` (b, levels - 1), `pes` (b,).
+    `extents` (b, d) in the order of `skeleton.given`, `stride` and `dilation` (b, 2) along Y and X, `sizes` and
+    `offsets` (b, j) of each level, `clusters` (b, levels - 1), `pes` (b,).
     """
 
     skeleton: Skeleton
     extents: Ints
     stride: Ints
+    dilation: Ints
     sizes: tuple[Ints, ...]
     offsets: tuple[Ints, ...]
     clusters: Ints
@@ -74,6 +75,7 @@ def batch_of(designs: Sequence[tuple[DataLayer, Mapping, int]]) -> Batch:
         skeleton,
         table([[size for _, size in layer.extents] for layer, _, _ in designs]),
         table([list(layer.stride) for layer, _, _ in designs]),
+        table([list(layer.dilation) for layer, _, _ in designs]),
         tuple(table([[_int(d.size) for d in m.levels[i]] for _, m, _ in designs]) for i in of_level),
         tuple(table([[_int(d.offset) for d in m.levels[i]] for _, m, _ in designs]) for i in of_level),
         table([[_int(c.size) for c in m.clusters] for _, m, _ in designs]),

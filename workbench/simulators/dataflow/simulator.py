@@ -1,0 +1,108 @@
+"""Data-centric dataflows as a simulator of the workbench's tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from workbench.errors import UserError
+from workbench.problem.arch import Arch
+from workbench.problem.layer import Layer
+from workbench.problem.metrics import Infeasible, Metrics, Outcome, total
+from workbench.problem.space import Design
+from workbench.problem.task import Task
+from workbench.simulators.dataflow.catalogue import Dataflow, load
+from workbench.simulators.dataflow.convert import data_layer
+from workbench.simulators.dataflow.costed import Costed, compatible_costs, corrected_costs
+from workbench.simulators.dataflow.levels import skeleton_of
+
+VERSION = 1
+"""Raised with every change that can change a result."""
+
+Mode = Literal["corrected", "compatible"]
+
+
+class DataflowSettings(BaseModel):
+    """Which dataflow, costed how."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataflow: str = Field("kcp", description="a dataflow by name, see 'dse dataflow list', or a mapping file (*.m)")
+    mode: Mode = Field(
+        "corrected", description="true counts and physical costs (corrected), or as the public tool (compatible)"
+    )
+    simd: int = Field(1, ge=1, le=1024, description="MACs of a PE in a cycle")
+    noc_latency: int = Field(1, ge=0, le=10_000, description="cycles from the shared buffer to a PE")
+
+
+class DataflowSimulator:
+    """A data-centric mapping on an architecture's PEs, private and shared buffers and DRAM.
+
+    What the architecture states under `dataflow` takes the place of the dataflow's own constants of that name.
+    """
+
+    name: ClassVar[str] = "dataflow"
+    Settings: ClassVar[type[BaseModel]] = DataflowSettings
+    per_layer: ClassVar[bool] = True
+
+    def __init__(self, settings: DataflowSettings | None = None) -> None:
+        self.settings = settings or DataflowSettings()
+        self.dataflow: Dataflow = load(self.settings.dataflow)
+
+    @property
+    def fingerprint(self) -> str:
+        """Name, version and settings in one line; a dataflow counts by its text."""
+        s = self.settings
+        return (
+            f"{self.name} {VERSION} mode={s.mode} dataflow={self.dataflow.name}@{self.dataflow.digest} "
+            f"simd={s.simd} noc_latency={s.noc_latency}"
+        )
+
+    def evaluate(self, task: Task, designs: Sequence[Design]) -> list[Outcome]:
+        """One outcome per design, in order."""
+        if not designs:
+            return []
+        archs = [task.arch(design) for design in designs]
+        parts: list[list[tuple[Metrics, int]]] = [[] for _ in archs]
+        failed: dict[int, Infeasible] = {}
+        for layer, count in task.workload.compute_layers():
+            alive = [i for i in range(len(archs)) if i not in failed]
+            if not alive:
+                break
+            costed = self.costed(layer, [archs[i] for i in alive])
+            for i, (group, at) in zip(alive, costed, strict=True):
+                outcome = group.outcome(at)
+                if isinstance(outcome, Metrics):
+                    parts[i].append((outcome, count))
+                else:
+                    failed[i] = with_levers(task, self.dataflow, outcome)
+        return [failed[i] if i in failed else total(parts[i]) for i in range(len(archs))]
+
+    def costed(self, layer: Layer, archs: Sequence[Arch]) -> list[tuple[Costed, int]]:
+        """Each architecture's costs on a layer: a batch, and the row in it."""
+        shape = data_layer(layer)
+        s = self.settings
+        if s.mode == "compatible" and shape.dilation != (1, 1):
+            raise UserError(f"The public tool knows no dilation, and layer {layer.name!r} has {list(layer.dilation)}.")
+        found: dict[int, tuple[Costed, int]] = {}
+        mappings = [self.dataflow.on(shape, arch.dataflow) for arch in archs]
+        groups: dict[object, list[int]] = {}
+        for i, mapping in enumerate(mappings):
+            groups.setdefault(skeleton_of(shape, mapping), []).append(i)
+        cost = corrected_costs if s.mode == "corrected" else compatible_costs
+        for rows in groups.values():
+            group = cost(layer, shape, [mappings[i] for i in rows], [archs[i] for i in rows], s.simd, s.noc_latency)
+            found.update({i: (group, at) for at, i in enumerate(rows)})
+        return [found[i] for i in range(len(archs))]
+
+
+def with_levers(task: Task, dataflow: Dataflow, outcome: Infeasible) -> Infeasible:
+    """The outcome with the axes that would help: those of what overflows, and sizes that the dataflow is free in."""
+    names = {f"dataflow.{name}" for name, _ in dataflow.free} | {outcome.resource}
+    if outcome.resource == "array":
+        names |= {f"array.{dim}" for dim in task.template.file.array.dims}
+    axes = task.template.file.axes.items()
+    levers = [name for name, axis in axes if names & set((axis.sets,) if isinstance(axis.sets, str) else axis.sets)]
+    return Infeasible(outcome.reason, outcome.resource, outcome.demand, outcome.bound, tuple(levers))
