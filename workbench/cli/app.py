@@ -18,6 +18,7 @@ from workbench.cli import (
     doctor,
     evaluate,
     fidelity,
+    importance,
     importing,
     learning,
     points,
@@ -60,7 +61,7 @@ def _root(
 
 
 COMMANDS = (
-    *(run, control, runs, show, points, compare),
+    *(run, control, runs, show, points, importance, compare),
     *(learning, evaluate, fidelity, catalogue, importing, database, doctor, ui),
 )
 for module in COMMANDS:

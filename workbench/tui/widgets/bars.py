@@ -17,6 +17,7 @@ from workbench.views.text import plain
 FILLS: Final = "█▓▒░"
 """What tells kinds apart where there is no colour."""
 _LABEL: Final = 26
+"""Cells of a label in a narrow place; in a wide one they take up to a third of it."""
 _LEAST: Final = 6
 
 
@@ -56,7 +57,7 @@ class Bars(Widget):
     def render(self) -> Text:
         label_style = self.get_component_rich_style("bars--label", partial=True)
         text_style = self.get_component_rich_style("bars--text", partial=True)
-        widest = min(_LABEL, max((cell_len(bar.label) for bar in self._bars), default=0))
+        widest = min(max(_LABEL, self.size.width // 3), max((cell_len(bar.label) for bar in self._bars), default=0))
         behind = max((cell_len(bar.text) for bar in self._bars), default=0)
         room = self.size.width - widest - behind - 2
         if room < _LEAST:
