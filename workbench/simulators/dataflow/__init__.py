@@ -20,8 +20,8 @@ design cannot be built.
 `chip` and `corrected`. It deviates from `compatible` in this:
 
  1. Extents are those of the computation: tiles of outputs, channels and kernel cover each product exactly once, with
-    any stride, dilation, overlap or gap in the maps. So the MACs are the layer's, and no PE does more than one (times the
-    vector width) in a cycle. (The tool takes output extents without the stride, and edges of other extents as its own.)
+    any stride, dilation, overlap or gap in the maps. So the MACs are the layer's, and no PE does more than one (times
+    the vector width) in a cycle. (The tool takes output extents without the stride, and edges from other extents.)
  2. Every dimension's edge is its real remainder, at every level and in every instance, for data as for work.
  3. A tensor is fetched again when dimensions of its own inside the moving one start again, although that one does not
     concern it.
@@ -44,7 +44,8 @@ design cannot be built.
     the batch N counts for every layer that has one.
 14. Tiles of a PE are double buffered in the element's own bits, the output's as outputs; the tool takes bytes, and the
     input's window for the output.
-15. Mappings whose short edge steps crash the tool are costed as any other.
+15. Mappings whose short edge steps crash the tool are costed as any other. Clusters of more PEs than there are fold
+    onto those there are (a design of a task is told to be impossible all the same).
 """
 
 from workbench.simulators.dataflow.simulator import DataflowSettings, DataflowSimulator

@@ -73,7 +73,7 @@ def shape_of(batch: Batch) -> Shape:
 def tiled(batch: Batch, shape: Shape) -> list[Tiles]:
     """The levels, outermost first."""
     static = dict(shape.extent)
-    units = [np.maximum(batch.pes // batch.clusters.prod(axis=1), 1), *batch.clusters.T]
+    units = _units(batch)
     levels = []
     for number, directives in enumerate(batch.skeleton.levels):
         sizes, offsets = batch.sizes[number], batch.offsets[number]
@@ -91,6 +91,16 @@ def tiled(batch: Batch, shape: Shape) -> list[Tiles]:
         levels.append(Tiles(order, np.stack([tile[dim] for dim in order], axis=1), units[number], spatial_at))
         static = tile
     return levels
+
+
+def _units(batch: Batch) -> list[Ints]:
+    """Sub-clusters of each level, outermost first: what of a cluster does not fit on the PEs folds onto those there."""
+    units: list[Ints] = []
+    free = batch.pes
+    for size in batch.clusters.T[::-1]:
+        units.append(np.minimum(size, free))
+        free = free // units[-1]
+    return [np.maximum(free, 1), *units[::-1]]
 
 
 def _tiles(maps: dict[str, tuple[bool, Ints, Ints, bool]], static: dict[str, Ints], shape: Shape) -> dict[str, Ints]:
