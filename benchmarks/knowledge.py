@@ -57,7 +57,7 @@ BUDGET = {"guided": 300, "optuna": 300}
 OTHERS = 600
 """Designs of a run at most, of searches that take no time."""
 MARKS = (50, 100, 200)
-FEWER, FEWEST = 5, 2
+FEWER, FEWEST = 5, 3
 """Seeds of what takes long, and longest."""
 GRID = {"temperature": (0.03, 0.1, 0.3), "steps": (15, 30, 100), "cooling": (0.01, 0.1)}
 INTERVAL, NORMAL = 0.9, 1.645

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.toy import LARGE, MIDDLE, SMALL, toy_task
-from workbench.searches.guided.arms import DOUBT, FEWEST, FORGET, Corrected, Portfolio, Trees
+from workbench.searches.guided.arms import DOUBT, FORGET, Corrected, Portfolio, Trees
 from workbench.searches.guided.candidates import ALL_CHOICES, one_other
 from workbench.searches.guided.designs import Designs
 
@@ -56,18 +56,25 @@ def test_an_arm_that_misleads_loses_its_weight_and_one_that_is_right_gains(lie, 
     assert arms.weights[HONEST] > 0.6
 
 
-def test_before_there_are_points_to_fit_arms_say_their_base_and_doubt_it_and_keep_their_shares():
+def test_before_there_is_a_point_arms_say_their_base_and_doubt_it_and_keep_their_shares():
     of, outcomes = known(8, 0, "noise")
     pool, _ = known(30, 1, "noise")
-    arms, nothing = portfolio(), np.zeros((30, 2))
-    for n in range(FEWEST):
-        few = of.take(np.arange(n))
-        for arm, correction in enumerate((nothing, nothing, pool.corrections[:, :2], pool.corrections[:, 2:])):
-            mean, deviation = arms.predict(arm, few, outcomes[:n], pool)
-            assert np.array_equal(mean, pool.estimate + correction)
-            assert np.array_equal(deviation, np.full((30, 2), DOUBT))
-        arms.weigh(few, outcomes[:n], of, outcomes)
-        assert arms.weights == pytest.approx(BELIEFS)
+    arms, none, nothing = portfolio(), of.take(np.arange(0)), np.zeros((30, 2))
+    for arm, correction in enumerate((nothing, nothing, pool.corrections[:, :2], pool.corrections[:, 2:])):
+        mean, deviation = arms.predict(arm, none, outcomes[:0], pool)
+        assert np.array_equal(mean, pool.estimate + correction)
+        assert np.array_equal(deviation, np.full((30, 2), DOUBT))
+    arms.weigh(none, outcomes[:0], of, outcomes)
+    assert arms.weights == pytest.approx(BELIEFS)
+
+
+def test_the_first_guess_is_the_mean_of_what_the_lab_says_or_the_estimate_where_it_says_nothing():
+    pool, _ = known(30, 1, "noise")
+    corrections = (pool.corrections[:, :2] + pool.corrections[:, 2:]) / 2
+    assert portfolio().untold(pool) == pytest.approx(pool.estimate + corrections)
+    scale, groups = np.ones(WIDTH), np.zeros(WIDTH, np.int64)
+    alone = Portfolio([Trees(), Corrected(None, scale, groups)], (0.5, 0.5))
+    assert np.array_equal(alone.untold(pool), pool.estimate)
 
 
 def test_a_batch_without_points_changes_no_weight():

@@ -28,8 +28,8 @@ DOUBT = 0.6
 """Standard deviation of log2 of a metric that is predicted before any point is known, and of few alike."""
 LEAST_DOUBT = 0.01
 """Trees may agree on what none of them knows better."""
-FEWEST = 2
-"""Points to fit anything to."""
+FEWEST_TO_SETTLE = 2
+"""Points to choose hyper-parameters on."""
 REFIT = 1.3
 """The hyper-parameters are chosen anew when there are so many times as many points."""
 MOST_SETTLED = 320
@@ -67,6 +67,11 @@ class Corrected:
         self._chosen = 0
         self._fitted: tuple[bytes, GaussianProcess] | None = None
 
+    @property
+    def taught(self) -> bool:
+        """Whether the lab knows something, so that the base is more than the estimate."""
+        return self._prior is not None
+
     def base(self, of: Designs) -> Floats:
         """(n, 2)."""
         if self._prior is None:
@@ -84,7 +89,7 @@ class Corrected:
 
     def settle(self, known: Designs, measured: Floats) -> None:
         """Choose the hyper-parameters on the first points, whose number grows by the factor REFIT."""
-        n = FEWEST
+        n = FEWEST_TO_SETTLE
         while int(n * REFIT) + 1 <= len(known):
             n = int(n * REFIT) + 1
         if n <= len(known) and n != self._chosen and len(self._varying):
@@ -122,11 +127,19 @@ class Portfolio:
 
     def predict(self, arm: int, known: Designs, measured: Floats, pool: Designs) -> tuple[Floats, Floats]:
         """Mean and standard deviation of the metrics' logarithms under one arm, each (m, 2)."""
-        if len(known) >= FEWEST:
+        if len(known):
             return self._arms[arm].predict(known, measured, pool)
         at = self._arms[arm]
         base = pool.estimate if isinstance(at, Trees) else at.base(pool)
         return base, np.full(base.shape, DOUBT)
+
+    def untold(self, pool: Designs) -> Floats:
+        """The metrics' logarithms (m, 2) before any point is known: the mean of what the lab says, or the estimate.
+
+        The mean of several priors errs less than each, and the estimate knows nothing that they have not been told.
+        """
+        taught = [arm.base(pool) for arm in self._arms if isinstance(arm, Corrected) and arm.taught]
+        return np.asarray(np.mean(taught, axis=0)) if taught else pool.estimate
 
     def mixture(self, known: Designs, measured: Floats, pool: Designs) -> tuple[Floats, Floats]:
         """Mean and standard deviation of the metrics' logarithms under all arms together, each (m, 2)."""
@@ -145,7 +158,7 @@ class Portfolio:
 
     def weigh(self, known: Designs, measured: Floats, told: Designs, outcomes: Floats) -> None:
         """New points (k,) and their logarithms (k, 2), before they are learnt."""
-        if len(known) < FEWEST or not len(told):
+        if not len(known) or not len(told):
             return
         for arm in range(len(self._arms)):
             mean, deviation = self.predict(arm, known, measured, told)

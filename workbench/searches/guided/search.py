@@ -179,8 +179,11 @@ class Guided(Search):
 
     def _gain(self, known: Designs, measured: Floats, pool: Designs, weights: Floats) -> Floats:
         """(m,): the improvement of candidates that the arms expect together; where none, below 0, by their promise."""
-        values = np.array(self._values) if self._values else np.zeros((0, 1))
         chance = self._chance(pool)
+        values = np.array(self._values) if self._values else np.zeros((0, 1))
+        if not len(known):
+            mean = self._portfolio.untold(pool)
+            return self._goal.gain(mean, 0 * mean, pool.area_um2, values, weights) + np.log2(chance)
         total = np.zeros(len(pool))
         for arm, weight in enumerate(self._portfolio.weights):
             mean, deviation = self._portfolio.predict(arm, known, measured, pool)
