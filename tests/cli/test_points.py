@@ -2,11 +2,31 @@
 
 import csv
 import json
+import subprocess
 from io import StringIO
+from pathlib import Path
+
+import pytest
 
 from tests.cli.conftest import Dse
+from workbench.cli.app import main
 
 TASK = ("--arch", "tpu_like", "--workload", "alexnet", "--layer", "fc8", "--sim", "factors=1")
+
+
+@pytest.fixture
+def dse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Dse:
+    """Runs `dse` within this process: what is asked here is quicker than a process starts."""
+    monkeypatch.setenv("DSE_DB", str(tmp_path / "lab.db"))
+
+    def run(*arguments: str | Path, **changes: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr("sys.argv", ["dse", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        told = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, int(str(ended.value.code)), told.out, told.err)
+
+    return run
 
 
 def test_points_are_filtered_and_sorted_and_the_same_in_every_form(dse: Dse):
@@ -41,3 +61,15 @@ def test_what_is_asked_in_vain_is_refused_in_one_line(dse: Dse):
         assert reason in done.stderr
         assert len(done.stderr.splitlines()) == 1
     assert dse("points", "1", "--where", "seq>99").stdout == "There are no such points.\n"
+
+
+def test_runs_are_listed_by_the_same_language(dse: Dse):
+    for seed in ("1", "2", "3"):
+        assert dse("run", *TASK, "--budget", seed, "--seed", seed).returncode == 0
+    found = json.loads(dse("runs", "--where", "designs>1 and status=done", "--sort", "designs", "--json").stdout)
+    assert [run["id"] for run in found] == [2, 3]
+    bests = [run["best"]["energy_pj"] for run in json.loads(dse("runs", "--sort", "-energy_pj", "--json").stdout)]
+    assert bests == sorted(bests, reverse=True)
+    refused = dse("runs", "--where", "status=dne")
+    assert (refused.returncode, "did you mean 'done'? (column 8)" in refused.stderr) == (2, True)
+    assert dse("runs", "--where", "seed>3").stdout == "There are no runs for which seed>3 holds.\n"

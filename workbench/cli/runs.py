@@ -17,7 +17,17 @@ TagName = Annotated[
     str | None,
     typer.Option("--tag", metavar="WORD", help="Only runs with this tag; see 'dse tag'.", show_default=False),
 ]
-Limit = Annotated[int, typer.Option(metavar="N", min=1, max=MOST, help="At most so many, the latest first.")]
+Where = Annotated[
+    str,
+    typer.Option(
+        "--where",
+        metavar="FILTER",
+        help="Only runs for which this holds, such as 'status=done and energy_pj<2e9'.",
+        show_default=False,
+    ),
+]
+Sort = Annotated[str, typer.Option("--sort", metavar="NAME", help="By what; -NAME: the greatest first.")]
+Limit = Annotated[int, typer.Option(metavar="N", min=1, max=MOST, help="At most so many.")]
 RunRefs = Annotated[
     list[str], typer.Argument(metavar="RUN...", help="Runs by number, the beginning of a uuid, or 'last'.")
 ]
@@ -37,16 +47,23 @@ def runs(
     context: typer.Context,
     status: StatusName = None,
     tag: TagName = None,
+    where: Where = "",
+    sort: Sort = "-run",
     limit: Limit = 50,
     db: Db = None,
     json: Json = False,
     csv: Csv = False,
 ) -> None:
-    """List the runs of the lab, the latest first; or remove some."""
+    """List the runs of the lab, the latest first; or remove some, or lay them over each other.
+
+    A filter compares what a run is about and how far it is: status, tag, arch, workload, search, simulator, seed, note,
+    designs, steps, hits, front, hypervolume, age_h (or _s, _min, _d: since its last step), and by the name of a metric
+    the least it has found. `arch~tpu` finds a part of a name; and, or, not and parentheses join comparisons.
+    """
     if context.invoked_subcommand is not None:
-        if status is not None or tag is not None or json or csv:
+        if status is not None or tag is not None or where or json or csv:
             raise UserError(
-                "--status, --tag, --json and --csv belong to the list: "
+                "--status, --tag, --where, --json and --csv belong to the list: "
                 f"'dse runs {context.invoked_subcommand}' has none."
             )
         return
@@ -55,7 +72,7 @@ def runs(
 
     form = chosen(json, csv)
     with open_to_look(db) as lab:
-        list_runs(lab, status, tag, limit, form)
+        list_runs(lab, status, tag, where, sort, limit, form)
 
 
 def rm(context: typer.Context, run: RunRefs, yes: Yes = False, db: Db = None) -> None:

@@ -11,11 +11,15 @@ from typing import Any
 from rich.console import Console
 
 from store.database import Lab
-from store.rows import STATUSES, Progress, Status
+from store.filtering import All, Compare, Tagged
+from store.filtering import Column as StoredColumn
+from store.rows import STATUSES, Progress
 from workbench.cli.options import Format, command
 from workbench.cli.output import Column, emit, emit_csv, emit_json, listed, number, stdout, table, words
 from workbench.errors import unknown_name
+from workbench.views import runlist
 from workbench.views.bars import sparkline
+from workbench.views.filter import parse
 from workbench.views.quantity import METRIC_WORDS, count, metric
 from workbench.views.runs import as_data, facts, in_words, sources
 from workbench.views.stored import StoredRun
@@ -34,12 +38,15 @@ LIST = (
 )
 
 
-def list_runs(lab: Lab, status: str | None, tag: str | None, limit: int, form: Format) -> None:
-    """The latest runs."""
+def list_runs(lab: Lab, status: str | None, tag: str | None, where: str, sort: str, limit: int, form: Format) -> None:
+    """The runs for which all of this holds."""
     if status is not None and status not in STATUSES:
         raise unknown_name("status", status, STATUSES)
-    wanted: Status | None = next((known for known in STATUSES if known == status), None)
-    rows = [as_data(lab, run) for run in lab.runs(wanted, tag=tag, limit=limit)]
+    parts = [parse(where, runlist.names())] if where.strip() else []
+    parts += [Compare(StoredColumn("status"), "=", status)] if status is not None else []
+    parts += [Tagged(tag)] if tag is not None else []
+    condition = All(tuple(part for part in parts if part is not None))
+    rows = [as_data(lab, run) for run in runlist.found(lab, condition, sort, limit)]
     if form == "json":
         emit_json(rows)
     elif form == "csv":
@@ -48,12 +55,13 @@ def list_runs(lab: Lab, status: str | None, tag: str | None, limit: int, form: F
     elif rows:
         emit(form, LIST, [{**row, **in_words(row)} for row in rows])
     else:
-        stdout().print(_none(status, tag))
+        stdout().print(_none(status, tag, where))
 
 
-def _none(status: str | None, tag: str | None) -> str:
+def _none(status: str | None, tag: str | None, where: str) -> str:
     which = [f"that are {status}"] if status is not None else []
     which += [f"with the tag {tag}"] if tag is not None else []
+    which += [f"for which {where} holds"] if where.strip() else []
     return f"There are no runs {' '.join(which)}." if which else "There are no runs yet."
 
 

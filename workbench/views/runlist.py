@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Final
 
-from store.filtering import Column, Elapsed, Member, Term
-from store.rows import STATUSES
+from store.database import Lab
+from store.filtering import Column, Condition, Elapsed, Member, Term
+from store.pages import Window
+from store.rows import STATUSES, Run
 from workbench.errors import unknown_name
 from workbench.problem.metrics import METRIC_UNITS
 from workbench.views.filter import Meaning, Names, Number, Tag, Words
 
+AT_ONCE: Final = 500
+"""Runs that are read together: each carries its task."""
 _COLUMNS: Final = {"run": "id", "designs": "points", "swept": "chunk_points", "front": "front_size"}
 _NUMBERS: Final = ("seed", "batch", "steps", "evaluations", "hits", "feasible", "hypervolume")
 _TEXTS: Final = ("arch", "workload", "search", "simulator", "note", "error", "host")
@@ -50,3 +55,19 @@ def sort_term(name: str) -> Term:
     if name not in known:
         raise unknown_name("column to sort by", name, known)
     return known[name]
+
+
+def found(lab: Lab, where: Condition | None, sort: str, limit: int) -> Iterator[Run]:
+    """The runs for which a condition holds, page after page; `sort` is a name, with - before it the greatest first.
+
+    Raises:
+        UserError: runs have no such value.
+    """
+    by, start = sort_term(sort.removeprefix("-")), None
+    while limit > 0:
+        window = Window(where=where, by=by, descending=sort.startswith("-"), start=start, limit=min(limit, AT_ONCE))
+        page = lab.run_page(window)
+        yield from (run for _, run in page)
+        if len(page) < window.limit:
+            return
+        start, limit = page[-1][0], limit - len(page)
