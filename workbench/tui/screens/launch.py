@@ -33,6 +33,11 @@ LISTS: Final = ("layers", "objectives", "sources", "targets")
 class Entry(Input):
     """A field of the form, beside its label."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,enter", "app.focus_next", "Next field", id="launch.next", show=False),
+        Binding("up", "app.focus_previous", "Field before", id="launch.previous", show=False),
+    ]
+
     def __init__(self, field: Field, value: str = "") -> None:
         super().__init__(value, placeholder=field.default, compact=True, select_on_focus=False)
         self.field = field
@@ -64,7 +69,6 @@ class Launch(LabScreen[Verdict]):
         Binding("escape", "app.leave", "Back", id="app.back"),
         Binding("ctrl+s", "start", "Start", id="launch.start"),
         Binding("ctrl+o", "choose", "Choose", id="launch.choose"),
-        Binding("down,enter", "app.focus_next", "Next field", show=False),
         Binding("up", "app.focus_previous", "Field before", show=False),
     ]
 

@@ -239,8 +239,9 @@ class Runs(RunActions, LabScreen[Glance]):
         if self.run_id is not None:
             self._marked ^= {self.run_id}
             table = self.query_one(PagedTable)
-            table.refresh_rows()
             table.action_move(1)
+            table.refresh_rows()
+            self.reload()
 
     def action_compare(self) -> None:
         chosen = sorted(self._marked)
