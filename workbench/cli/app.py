@@ -15,6 +15,7 @@ from workbench.cli import (
     compare,
     control,
     database,
+    dataflow,
     doctor,
     evaluate,
     fidelity,
@@ -62,7 +63,7 @@ def _root(
 
 COMMANDS = (
     *(run, control, runs, show, points, importance, compare),
-    *(learning, evaluate, fidelity, catalogue, importing, database, doctor, ui),
+    *(learning, evaluate, dataflow, fidelity, catalogue, importing, database, doctor, ui),
 )
 for module in COMMANDS:
     module.register(app)

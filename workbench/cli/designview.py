@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from workbench.cli.dataflowdetail import details_payload, print_details
 from workbench.cli.nominal import nominal_values
 from workbench.cli.options import Format
 from workbench.cli.output import Column, emit, emit_json, name, number, stdout, table, words
@@ -91,6 +92,7 @@ def _payload(subject: Subject, parts: list[Part], outcome: Outcome) -> dict[str,
         "metrics": built and {m: built.get(m) for m in METRIC_UNITS},
         "infeasible": asdict(outcome) if isinstance(outcome, Infeasible) else None,
         "breakdown": built and built.breakdown and asdict(built.breakdown),
+        "dataflow": details_payload(subject) if built else None,
         "layers": [
             {**_row(part), "mapping": part.outcome.mapping and asdict(part.outcome.mapping)}
             if isinstance(part.outcome, Metrics)
@@ -116,6 +118,7 @@ def _print(console: Console, subject: Subject, parts: list[Part], outcome: Outco
         memories = [memory.name for memory in task.arch(subject.design).memories]
         _print_energy(console, outcome.breakdown, memories, unicode)
         _print_latency(console, outcome.breakdown, outcome.latency_cycles, unicode)
+    print_details(console, subject)
     if len(parts) > 1:
         console.print(table([c for c in LAYERS if c.key != "infeasible"], [_row(part) for part in parts]))
         console.print("\nFor the mapping of a layer as a loop nest, evaluate it alone: --layer NAME")

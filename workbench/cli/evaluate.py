@@ -11,6 +11,7 @@ from workbench.cli.options import (
     Arch,
     Criterion,
     Csv,
+    Dataflow,
     Db,
     Json,
     Layers,
@@ -19,6 +20,7 @@ from workbench.cli.options import (
     Technology,
     Workload,
     chosen,
+    with_dataflow,
 )
 from workbench.errors import UserError
 
@@ -36,7 +38,7 @@ FromPoint = Annotated[
     ),
 ]
 
-STORED_WITH_A_RUN = ("arch", "workload", "layer", "simulator", "sim", "technology", "criterion")
+STORED_WITH_A_RUN = ("arch", "workload", "layer", "simulator", "sim", "dataflow", "technology", "criterion")
 
 
 def register(app: typer.Typer) -> None:
@@ -54,6 +56,7 @@ def evaluate(
     point: FromPoint = None,
     simulator: Simulator = "loopnest",
     sim: Sim = None,
+    dataflow: Dataflow = None,
     technology: Technology = "common",
     criterion: Criterion = "edp",
     db: Db = None,
@@ -76,7 +79,8 @@ def evaluate(
         _refuse_what_the_run_says(context)
         subject = stored(db, run, point, changes or ())
     else:
-        subject = given(db, arch, workload, layer or (), changes or (), simulator, sim or (), technology, criterion)
+        simulator, sim = with_dataflow(simulator, sim, dataflow)
+        subject = given(db, arch, workload, layer or (), changes or (), simulator, sim, technology, criterion)
     show(subject, form)
 
 

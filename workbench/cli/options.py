@@ -51,6 +51,15 @@ Sim = Annotated[
     list[str] | None,
     typer.Option("--sim", metavar="NAME=VALUE", help="A setting of the simulator; repeatable.", show_default=False),
 ]
+Dataflow = Annotated[
+    str | None,
+    typer.Option(
+        "--dataflow",
+        metavar="NAME|FILE",
+        help="Evaluate by the simulator 'dataflow' with this one; see 'dse dataflow list'.",
+        show_default=False,
+    ),
+]
 Technology = Annotated[
     str,
     typer.Option(metavar="own|common", help="Access costs: the architecture file's own, or one 28 nm model for all."),
@@ -126,3 +135,13 @@ def command(text: str, db: Path | None) -> str:
     if db is None or os.environ.get("DSE_DB") == str(db):
         return text
     return f"{text} --db {quote(str(db))}"
+
+
+def with_dataflow(simulator: str, sim: list[str] | None, dataflow: str | None) -> tuple[str, list[str]]:
+    """The simulator and its settings, where --dataflow says both in one word."""
+    settings = list(sim or ())
+    if dataflow is None:
+        return simulator, settings
+    if simulator not in ("loopnest", "dataflow"):
+        raise UserError(f"--dataflow is for the simulator 'dataflow', and --simulator says {simulator!r}.")
+    return "dataflow", [*settings, f"dataflow={dataflow}"]

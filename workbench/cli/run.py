@@ -11,6 +11,7 @@ from workbench.cli.options import (
     ConfirmSim,
     Criterion,
     Csv,
+    Dataflow,
     Db,
     Detach,
     Jobs,
@@ -22,6 +23,7 @@ from workbench.cli.options import (
     Slots,
     Technology,
     chosen,
+    with_dataflow,
 )
 
 Arch = Annotated[str, typer.Option(metavar="NAME|FILE", help="The architecture; see 'dse archs'.", show_default=False)]
@@ -106,6 +108,7 @@ def run(
     preset: Preset = None,
     simulator: Simulator = "loopnest",
     sim: Sim = None,
+    dataflow: Dataflow = None,
     objective: Objectives = None,
     target: Targets = None,
     technology: Technology = "common",
@@ -137,6 +140,7 @@ def run(
     from workbench.views.request import RunRequest
 
     form = chosen(json, csv)
+    simulator, sim = with_dataflow(simulator, sim, dataflow)
     request = RunRequest(
         arch=arch,
         workload=workload,
@@ -145,7 +149,7 @@ def run(
         search_settings=tuple(settings or ()),
         preset=preset,
         simulator=simulator,
-        simulator_settings=tuple(sim or ()),
+        simulator_settings=tuple(sim),
         objectives=tuple(objective or ()),
         targets=tuple(target or ()),
         technology=technology,

@@ -54,6 +54,11 @@ def bundled() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (data_dir() / "dataflows").glob("*.m")))
 
 
+def is_file(name_or_path: str) -> bool:
+    """Whether it is meant as a file, not as a name."""
+    return name_or_path.endswith(".m") or "/" in name_or_path
+
+
 def load(name_or_path: str) -> Dataflow:
     """A bundled dataflow by name, or one from a file.
 
@@ -62,7 +67,7 @@ def load(name_or_path: str) -> Dataflow:
     """
     if name_or_path in bundled():
         path = data_dir() / "dataflows" / f"{name_or_path}.m"
-    elif name_or_path.endswith(".m") or "/" in name_or_path:
+    elif is_file(name_or_path):
         path = Path(name_or_path)
     else:
         raise unknown_name("dataflow", name_or_path, bundled())

@@ -74,6 +74,17 @@ class Mapping:
         ]
         return tuple(dict.fromkeys(size for size in sizes if isinstance(size, str)))
 
+    def with_constants(self, constants: Named[str, int]) -> Mapping:
+        """The mapping with the constants that are known as numbers; extents of a layer stay."""
+
+        def number(size: Size) -> Size:
+            return constants.get(size, size) if isinstance(size, str) else size
+
+        levels = tuple(
+            tuple(replace(d, size=number(d.size), offset=number(d.offset)) for d in level) for level in self.levels
+        )
+        return Mapping(levels, tuple(replace(c, size=number(c.size)) for c in self.clusters))
+
     def resolved(self, layer: DataLayer, constants: Named[str, int]) -> Mapping:
         """The mapping with every size a number.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from workbench.errors import UserError
 from workbench.problem.arch import Arch
@@ -13,9 +14,9 @@ from workbench.problem.layer import Layer
 from workbench.problem.metrics import Infeasible, Metrics, Outcome, total
 from workbench.problem.space import Design
 from workbench.problem.task import Task
-from workbench.simulators.dataflow.catalogue import Dataflow, load
+from workbench.simulators.dataflow.catalogue import Dataflow, is_file, load
 from workbench.simulators.dataflow.convert import data_layer
-from workbench.simulators.dataflow.costed import Costed, compatible_costs, corrected_costs
+from workbench.simulators.dataflow.costed import Costed, Details, compatible_costs, corrected_costs
 from workbench.simulators.dataflow.levels import skeleton_of
 
 VERSION = 1
@@ -35,6 +36,12 @@ class DataflowSettings(BaseModel):
     )
     simd: int = Field(1, ge=1, le=1024, description="MACs of a PE in a cycle")
     noc_latency: int = Field(1, ge=0, le=10_000, description="cycles from the shared buffer to a PE")
+
+    @field_validator("dataflow")
+    @classmethod
+    def _whole_path(cls, value: str) -> str:
+        """A file is kept by its full path: a run is resumed from anywhere."""
+        return str(Path(value).expanduser().resolve()) if is_file(value) else value
 
 
 class DataflowSimulator:
@@ -79,6 +86,14 @@ class DataflowSimulator:
                 else:
                     failed[i] = with_levers(task, self.dataflow, outcome)
         return [failed[i] if i in failed else total(parts[i]) for i in range(len(archs))]
+
+    def details(self, task: Task, design: Design) -> list[tuple[Layer, int, Details]]:
+        """More about a design that can be built: of each different layer, and how often it occurs."""
+        found = []
+        for layer, count in task.workload.compute_layers():
+            group, at = self.costed(layer, [task.arch(design)])[0]
+            found.append((layer, count, group.details(at)))
+        return found
 
     def costed(self, layer: Layer, archs: Sequence[Arch]) -> list[tuple[Costed, int]]:
         """Each architecture's costs on a layer: a batch, and the row in it."""
