@@ -175,3 +175,18 @@ def test_curves_and_bars_draw_what_they_are_given() -> None:
             assert [line.split()[0] for line in drawn[1:]] == ["[red]", "dram"]
 
     asyncio.run(drive())
+
+
+@pytest.mark.parametrize(
+    ("changes", "drawn"),
+    [({}, "⠁⣿"), ({"DSE_PLOT": "quadrant"}, "▘█"), ({"TERM": "linux"}, "▘█"), ({"DSE_PLOT": "ascii"}, "..")],
+)
+def test_a_terminal_without_braille_gets_what_it_has(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], drawn: str
+) -> None:
+    for name in ("DSE_PLOT", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in changes.items():
+        monkeypatch.setenv(name, value)
+    characters = MARKERS[Scatter(Axis("x"), Axis("y")).marker].characters
+    assert chr(characters[1]) + chr(characters[-1]) == drawn

@@ -8,6 +8,8 @@ from typing import Final
 
 from rich.style import Style
 
+from workbench.tui.widgets.raster import MARKERS
+
 
 @dataclass(frozen=True, slots=True)
 class Palette:
@@ -61,3 +63,11 @@ def palette(color_system: str | None) -> Palette:
 def has_colour() -> bool:
     """Whether the user wants any: see no-color.org."""
     return not os.environ.get("NO_COLOR")
+
+
+def marker() -> str:
+    """What plots are drawn with: braille, or what `DSE_PLOT` says; the Linux console has no braille, but quadrants."""
+    wanted = os.environ.get("DSE_PLOT", "")
+    if wanted in MARKERS:
+        return wanted
+    return "quadrant" if os.environ.get("TERM") == "linux" else "braille"

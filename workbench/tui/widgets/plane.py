@@ -22,6 +22,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from workbench.tui.widgets.frame import ABOVE, Axis, Frame, frame
+from workbench.tui.widgets.palette import marker as usual_marker
 from workbench.tui.widgets.palette import palette
 from workbench.tui.widgets.raster import EMPTY, MARKERS, Raster, Series, Span, around, draw
 from workbench.views.text import plain
@@ -80,14 +81,14 @@ class Plane(Widget, can_focus=True):
         x: Axis,
         y: Axis,
         *,
-        marker: str = "braille",
+        marker: str | None = None,
         name: str | None = None,
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self.x_axis, self.y_axis = x, y
-        self.marker = marker
+        self.marker = marker or usual_marker()
         self._series: tuple[Series, ...] = ()
         self._keys: tuple[Key, ...] = ()
         self._zoomed: tuple[Span, Span] | None = None

@@ -52,7 +52,7 @@ class PagedTable(Widget, can_focus=True):
         min-height: 3;
         & > .table--head { color: $foreground 70%; text-style: bold; }
         & > .table--sorted { color: $accent; text-style: bold; }
-        & > .table--cursor { background: $foreground 20%; color: $foreground; }
+        & > .table--cursor { background: $foreground 20%; color: $foreground; text-style: underline; }
         & > .table--good { color: $success; }
         & > .table--bad { color: $error; }
         & > .table--quiet { color: $foreground 50%; }
