@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -54,7 +55,8 @@ class PointColumns:
 
 
 def point_columns(connection: Connection, run_id: int, after_seq: int) -> PointColumns:
-    rows = connection.exec_driver_sql(_SELECT, (run_id, after_seq)).fetchall()
+    with closing(connection.connection.cursor()) as cursor:  # the driver's own: its tuples come in half the time
+        rows = cursor.execute(_SELECT, (run_id, after_seq)).fetchall()
     seq, step, codes, latency_cycles, energy_pj, area_um2, accuracy, cached = zip(*rows, strict=True) if rows else _NONE
     return PointColumns(
         seq=np.array(seq, dtype=np.int64),

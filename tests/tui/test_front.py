@@ -103,6 +103,7 @@ def test_a_filter_holds_for_plot_and_table_and_a_wrong_one_says_where(tmp_path: 
             assert screen.shown is not None
             assert (screen.shown.x, screen.shown.colour, scatter.x_axis.name) == ("d1", "d1", "d1")
             await pilot.press("X")
+            await settled(pilot)
             assert not scatter.x_axis.log
 
     asyncio.run(drive())

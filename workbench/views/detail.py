@@ -115,9 +115,11 @@ def _neighbours(lab: Lab, run: Run, cloud: Cloud, point: Point, many: int) -> tu
         return ()
     here = np.frombuffer(point.codes, dtype=np.uint8)
     moves = distance(space, points.codes, here)
-    moves[moves == 0] = np.iinfo(np.int64).max
-    order = np.argsort(moves, kind="stable")[: 4 * many]
-    order = order[moves[order] < np.iinfo(np.int64).max]
+    others = np.flatnonzero(moves)
+    some = min(4 * many, len(others))
+    limit = np.partition(moves[others], some - 1)[some - 1] if some else 0
+    near = others[moves[others] <= limit]
+    order = near[np.argsort(moves[near], kind="stable")][:some]
     _, different = np.unique(points.codes[order], axis=0, return_index=True)
     nearest = points.seq[order[np.sort(different)]][:many]
     window = Window(where=Among(Column("seq"), tuple(map(int, nearest))), by=Column("seq"), limit=many)
@@ -133,9 +135,10 @@ def _neighbour(row: PointRow, values: dict[str, Choice]) -> Neighbour:
 
 def distance(space: Space, codes: NDArray[np.uint8], here: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Moves from one design to others: steps along ordered axes, one for another name.  # (n, k), (k,) -> (n,)"""
-    apart: NDArray[np.int64] = np.abs(codes.astype(np.int64) - here)
-    ordered = np.array([axis.ordered for axis in space.axes])
-    moves: NDArray[np.int64] = np.where(ordered, apart, apart != 0).sum(axis=1)
+    moves = np.zeros(len(codes), dtype=np.int64)
+    for place, axis in enumerate(space.axes):
+        apart = np.abs(codes[:, place].astype(np.int16) - here[place])
+        moves += apart if axis.ordered else apart != 0
     return moves
 
 

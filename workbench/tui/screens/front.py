@@ -24,6 +24,8 @@ from workbench.tui.screens.dialogs import Choice
 from workbench.tui.sources import PointSource
 from workbench.tui.widgets.frame import Axis
 from workbench.tui.widgets.pages import Sorting
+from workbench.tui.widgets.plane import Key
+from workbench.tui.widgets.raster import Series
 from workbench.tui.widgets.scatter import Scatter
 from workbench.tui.widgets.table import PagedTable
 from workbench.views import detail
@@ -135,7 +137,6 @@ class FrontScreen(AskingScreen[FrontData]):
             self.shown = Shown(objectives[0], y)
         if before is None:
             self._add_table()
-            self._set_axes()
         elif before.cloud is data.cloud and np.array_equal(before.matching, data.matching):
             return
         self._plot()
@@ -169,18 +170,20 @@ class FrontScreen(AskingScreen[FrontData]):
 
     # The plot
 
-    def _set_axes(self) -> None:
-        if self._data is None or self.shown is None:
-            return
-        known = self._data.cloud.quantities
-        x, y = axis(known[self.shown.x], self.shown.x_log), axis(known[self.shown.y], self.shown.y_log)
-        self.query_one(Scatter).set_axes(x, y)
-
     def _plot(self) -> None:
+        """Works out what is plotted, in a thread: of many points that takes longer than a key may."""
         if self._data is None or self.shown is None:
             return
-        self.query_one(Scatter).show(*plotted(self._data.cloud, self.shown, self._data.matching))
+        cloud, shown, matching = self._data.cloud, self.shown, self._data.matching
+        self.ask("plot", lambda: plotted(cloud, shown, matching), lambda found: self._plotted(cloud, shown, *found))
         self._tell()
+
+    def _plotted(self, cloud: Cloud, shown: Shown, series: list[Series], keys: list[Key]) -> None:
+        scatter = self.query_one(Scatter)
+        axes = axis(cloud.quantities[shown.x], shown.x_log), axis(cloud.quantities[shown.y], shown.y_log)
+        if axes != (scatter.x_axis, scatter.y_axis):
+            scatter.set_axes(*axes)
+        scatter.show(series, keys)
 
     def _tell(self) -> None:
         """What is looked at, in a line."""
@@ -213,8 +216,6 @@ class FrontScreen(AskingScreen[FrontData]):
             return
         changed = {"x": replace(self.shown, x=key), "y": replace(self.shown, y=key)}
         self.shown = changed.get(what, replace(self.shown, colour=key))
-        if what != "colour":
-            self._set_axes()
         self._plot()
 
     def action_log(self, which: str) -> None:
@@ -226,7 +227,6 @@ class FrontScreen(AskingScreen[FrontData]):
             "y_log": replace(self.shown, y_log=not self.shown.y_log),
         }
         self.shown = turned[which]
-        self._set_axes()
         self._plot()
 
     def action_toggle_shown(self, which: str) -> None:
