@@ -32,9 +32,7 @@ class PointSource:
         others = [name for name in METRIC_UNITS if name not in self.task.objectives]
         metrics = [TableColumn(name, METRIC_WORDS[name], 13, right=True) for name in (*self.task.objectives, *others)]
         axes = [
-            TableColumn(
-                axis.name, axis.name, max(len(axis.name), *(len(str(c)) for c in axis.choices[:20])), axis.ordered
-            )
+            TableColumn(axis.name, axis.name, max(len(axis.name), *(len(str(c)) for c in axis.choices)), axis.ordered)
             for axis in self.task.space.axes
             if axis.name not in METRIC_UNITS
         ]

@@ -55,8 +55,9 @@ class FrontScreen(AskingScreen[FrontData]):
     FrontScreen {
         & #told { height: 1; color: $foreground 70%; padding: 0 1; }
         & #filter { height: 1; border: none; padding: 0 1; display: none; }
-        & #filter.open { display: block; }
-        & #wrong { height: auto; max-height: 3; color: $error; padding: 0 1; display: none; }
+        & #wrong { height: 1; color: $error; padding: 0 1; display: none; }
+        &.filtering #filter { display: block; }
+        &.filtering #wrong { display: block; }
         & #panes { height: 1fr; }
         & #left { width: 3fr; }
         & Scatter { height: 3fr; }
@@ -305,7 +306,7 @@ class FrontScreen(AskingScreen[FrontData]):
 
     def action_filter(self) -> None:
         field = self.query_one("#filter", Input)
-        field.add_class("open")
+        self.add_class("filtering")
         field.value = self.filter_text
         field.focus()
 
@@ -318,10 +319,9 @@ class FrontScreen(AskingScreen[FrontData]):
         try:
             condition = parse(text, names(self._data.cloud.task)) if self._data is not None else None
         except FilterError as error:
-            wrong.update(Text(plain(f"column {error.at + 1}: {error.reason}")))
-            wrong.display = True
+            wrong.update(Text(plain(f"column {error.at + 1}: {error.reason}"), no_wrap=True, overflow="ellipsis"))
             return False, None
-        wrong.display = False
+        wrong.update("")
         return True, condition
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
@@ -337,13 +337,12 @@ class FrontScreen(AskingScreen[FrontData]):
         self.reload()
 
     def _close_filter(self) -> None:
-        self.query_one("#filter", Input).remove_class("open")
-        self.query_one("#wrong", Static).display = False
+        self.remove_class("filtering")
         self.query_one(Scatter).focus()
 
     def action_leave(self) -> None:
         """Out of what is open: the line of the filter, the detail on a narrow screen, the filter, the screen."""
-        if self.query_one("#filter", Input).has_class("open"):
+        if self.has_class("filtering"):
             self._close_filter()
         elif self.has_class("narrow") and self.has_class("detailed"):
             self.action_detail()
