@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from json import dumps
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,7 +29,12 @@ class TrainSettings(BaseModel):
 
     epochs: int = Field(200, ge=1, description="Passes over all points, at most: cross-validation may say fewer.")
     learning_rate: float = Field(1e-3, gt=0, description="Of the Adam optimiser.")
+    batch: int = Field(256, ge=1, description="Points of a training step.")
     alpha: float = Field(1.0, ge=0, description="Weight of the error of latency beside that of energy.")
+    scale: Literal["log", "raw"] = Field("log", description="Metrics are learnt as logarithms, or as they are.")
+    initial: Literal["he", "fan_in"] = Field(
+        "he", description="First weights: He et al. 2015, or as PyTorch draws them when it is not told."
+    )
     folds: int = Field(5, ge=0, description="Parts of the cross-validation; 0 or 1: none.")
     keep: float = Field(0.5, ge=0, le=1, description="Part of the weights of the transferred layers that is essential.")
     threshold: float | None = Field(
@@ -105,7 +110,14 @@ def _network_settings(settings: TrainSettings) -> SourceSettings:
     from models.transfer import SourceSettings
 
     return SourceSettings(
-        Training(epochs=settings.epochs, learning_rate=settings.learning_rate, alpha=settings.alpha),
+        Training(
+            epochs=settings.epochs,
+            learning_rate=settings.learning_rate,
+            batch=settings.batch,
+            alpha=settings.alpha,
+            scale=settings.scale,
+            initial=settings.initial,
+        ),
         keep=settings.keep,
         threshold=settings.threshold,
         l2_sp=settings.l2_sp,

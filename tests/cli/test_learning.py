@@ -94,6 +94,15 @@ def test_the_essential_weights_are_a_part_or_those_above_a_threshold(lab: Dse, t
     assert row["report"]["threshold"] == network.settings.threshold
 
 
+def test_what_a_training_is_told_reaches_the_network(lab: Dse, tmp_path: Path):
+    told = ("epochs=1", "folds=0", "allocate_epochs=1", "scale=raw", "initial=fan_in", "batch=8")
+    row = json.loads(lab("train", "1", *(word for s in told for word in ("-s", s)), "--json").stdout)
+    with Lab.open(tmp_path / "lab.db") as opened:
+        network = SourceNetwork.from_bytes(opened.model(bytes.fromhex(row["key"]))[1])
+    training = network.settings.training
+    assert (training.scale, training.initial, training.batch) == ("raw", "fan_in", 8)
+
+
 def test_the_help_names_every_setting_of_the_training(dse: Dse):
     told = " ".join(dse("train", "--help").stdout.split())
     assert ", ".join(TrainSettings.model_fields) in told

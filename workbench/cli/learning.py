@@ -18,8 +18,8 @@ Settings = Annotated[
         "-s",
         "--setting",
         metavar="NAME=VALUE",
-        help="A setting of the training; repeatable: epochs, learning_rate, alpha, folds, keep, threshold, "
-        "l2_sp, allocate_epochs, seed.",
+        help="A setting of the training; repeatable: epochs, learning_rate, batch, alpha, scale, initial, folds, "
+        "keep, threshold, l2_sp, allocate_epochs, seed.",
         show_default=False,
     ),
 ]
