@@ -143,7 +143,9 @@ def compatible_mode(recorded: list[Row]) -> dict[str, float]:
                 wrong[name] += 1
                 if wrong[name] <= 3:
                     print(f"{row.content['id']:>8} {row.layer.type:<7} {row.content['dataflow']:<12} differs in {name}")
-    print(f"{equal} of {valid} valid rows equal in every column; runs without result told wrongly: {missed}")
+    crashed = sum(row.content["status"] != "ok" for row in recorded)
+    print(f"{equal} of {valid} valid rows equal in every column")
+    print(f"{crashed} runs crashed the tool; whether one does is told wrongly for {missed} of those without a result")
     print(f"{(time.process_time() - began):.2f} cpu-s for {len(recorded)} rows, comparisons included")
     return {"rows": valid, "compatible_exact": equal / max(valid, 1)}
 
@@ -164,7 +166,9 @@ def corrected_mode(recorded: list[Row]) -> dict[str, float]:
         if row.valid:
             slower.append(row.number("runtime_cycles") / total)
     low, middle, high = np.percentile(slower, [5, 50, 95])
-    print(f"MACs true on {true} of {len(recorded)} rows, PE bound held on {kept}, crashes {crashes}")
+    theirs = sum(row.valid and row.number("num_macs") == row.layer.macs for row in recorded)
+    print(f"MACs true on {true} of {len(recorded)} rows (the tool's: {theirs}), PE bound held on {kept}")
+    print(f"crashes: {crashes}")
     print(f"the tool's cycles over these, 5 %, median, 95 %: {low:.3f} {middle:.3f} {high:.3f}")
     print(f"{(time.process_time() - began):.2f} cpu-s")
     rows_all = max(len(recorded), 1)

@@ -8,6 +8,8 @@ Constant TileX 1;
 Constant Lanes 16;
 
 Dataflow {
+    TemporalMap(1,1) N;
+    TemporalMap(1,1) G;
     SpatialMap(TileC,TileC) C;
     TemporalMap(TileK,TileK) K;
     TemporalMap(Sz(R),Sz(R)) R;

@@ -8,6 +8,8 @@ Constant TileX 4;
 Constant Lanes 4;
 
 Dataflow {
+    TemporalMap(1,1) N;
+    TemporalMap(1,1) G;
     SpatialMap(TileK,TileK) K;
     TemporalMap(TileC,TileC) C;
     TemporalMap(TileY,TileY) Y';

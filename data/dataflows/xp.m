@@ -7,6 +7,8 @@ Constant TileY 1;
 Constant TileX 1;
 
 Dataflow {
+    TemporalMap(1,1) N;
+    TemporalMap(1,1) G;
     TemporalMap(TileK,TileK) K;
     TemporalMap(TileC,TileC) C;
     TemporalMap(Sz(R),Sz(R)) R;

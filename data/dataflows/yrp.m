@@ -6,6 +6,8 @@ Constant TileC 1;
 Constant TileX 1;
 
 Dataflow {
+    TemporalMap(1,1) N;
+    TemporalMap(1,1) G;
     TemporalMap(TileC,TileC) C;
     TemporalMap(TileK,TileK) K;
     SpatialMap(Sz(R),1) Y;

@@ -8,6 +8,8 @@ Constant TileX 8;
 Constant Lanes 8;
 
 Dataflow {
+    TemporalMap(1,1) N;
+    TemporalMap(1,1) G;
     TemporalMap(TileK,TileK) K;
     SpatialMap(TileY,TileY) Y';
     TemporalMap(TileX,TileX) X';

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from workbench.simulators.dataflow.levels import Ints
+from workbench.simulators.dataflow.levels import Ints, whole
 from workbench.simulators.dataflow.mapping import Mapping
 from workbench.simulators.dataflow.tensors import OUTPUT_NAMES, DataLayer, coupled
 
@@ -70,9 +70,9 @@ def packed(designs: Sequence[tuple[DataLayer, Mapping, int]]) -> Packed:
             found.count[i, number] = len(level)
             for j, d in enumerate(level):
                 code = CODES[OUTPUT_NAMES.get(d.dim, d.dim)] + (DIMS if d.dim in OUTPUT_NAMES else 0)
-                found.directives[i, number, :, j] = (d.spatial, code, d.size, d.offset)
+                found.directives[i, number, :, j] = (d.spatial, code, whole(d.size), whole(d.offset))
         for number, cluster in enumerate(mapping.clusters):
-            found.clusters[i, number] = cluster.size
+            found.clusters[i, number] = whole(cluster.size)
     return found
 
 

@@ -76,14 +76,15 @@ def batch_of(designs: Sequence[tuple[DataLayer, Mapping, int]]) -> Batch:
         table([[size for _, size in layer.extents] for layer, _, _ in designs]),
         table([list(layer.stride) for layer, _, _ in designs]),
         table([list(layer.dilation) for layer, _, _ in designs]),
-        tuple(table([[_int(d.size) for d in m.levels[i]] for _, m, _ in designs]) for i in of_level),
-        tuple(table([[_int(d.offset) for d in m.levels[i]] for _, m, _ in designs]) for i in of_level),
-        table([[_int(c.size) for c in m.clusters] for _, m, _ in designs]),
+        tuple(table([[whole(d.size) for d in m.levels[i]] for _, m, _ in designs]) for i in of_level),
+        tuple(table([[whole(d.offset) for d in m.levels[i]] for _, m, _ in designs]) for i in of_level),
+        table([[whole(c.size) for c in m.clusters] for _, m, _ in designs]),
         np.array([pes for _, _, pes in designs], dtype=np.int64),
     )
 
 
-def _int(size: object) -> int:
+def whole(size: object) -> int:
+    """A size that is a number already."""
     if not isinstance(size, int):
         raise UserError(f"The mapping's size {size} is not yet a number; give the constant a value.")
     return size
