@@ -24,6 +24,7 @@ import numpy as np
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 
+from benchmarks import terminal
 from benchmarks.store import points, step
 from store.connections import transaction, writer
 from store.database import BUSY_SECONDS, Lab
@@ -228,6 +229,9 @@ def main() -> None:
     result["help_ms"] = help_ms()
     with tempfile.TemporaryDirectory(dir=args.folder, prefix="dse-bench-") as name:
         result |= lists(Path(name), args.runs, args.points)
+        result |= terminal.first_paint(Path(name) / "large.db")
+        result |= terminal.keys(Path(name))
+        result |= terminal.watching(Path(name))
     print(json.dumps(result))
 
 

@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Coroutine
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,10 @@ def shown(app: Any) -> str:
     """What the terminal shows, as text."""
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+
+def on_screen(app: Any, text: str) -> bool:
+    return text in shown(app)
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], Any]) -> None:
@@ -182,7 +187,7 @@ def test_hostile_names_show_literally_everywhere(tmp_path: Path, monkeypatch) ->
         for number, text in enumerate(HOSTILE, 2):
             app.screen.query_one(PagedTable).go_to(number)
             await settled(pilot)
-            await until(pilot, lambda number=number: f"run {number}:" in shown(app))
+            await until(pilot, partial(on_screen, app, f"run {number}:"))
             said = shown(app)
             assert "\x1b" not in said
             if text.startswith("["):
@@ -331,7 +336,7 @@ def test_the_lab_is_counted_checked_copied_and_merged_in_threads(tmp_path: Path,
             await until(pilot, lambda: len(app.screen_stack) == 4)
             app.screen.query_one(Input).value = str(tmp_path / name)
             await pilot.press("enter")
-            await until(pilot, lambda says=says: says in shown(app))
+            await until(pilot, partial(on_screen, app, says))
         await pilot.press("b")
         app.screen.query_one(Input).value = str(tmp_path / "copy.db")
         await pilot.press("enter")

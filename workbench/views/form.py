@@ -253,9 +253,9 @@ def choices(name: str, values: Values, lab: Lab | None) -> Choices:
         UserError: it depends on another field, which is not right.
     """
     if name == "arch":
-        return [(each, arch_words(each)) for each in bundled_archs()]
+        return [(each, _behind_name(arch_words(each))) for each in bundled_archs()]
     if name == "workload":
-        return [(each, workload_words(each)) for each in bundled_workloads()]
+        return [(each, _behind_name(workload_words(each))) for each in bundled_workloads()]
     if name == "layers":
         items = load_workload(_text(values, "workload")).layers
         return [(item.name, f"{si(item.layer.macs, 'MAC')}") for item in items]
@@ -275,6 +275,10 @@ def choices(name: str, values: Values, lab: Lab | None) -> Choices:
     if name == "sources":
         return _sources(values, lab)
     return _of_setting(name, values)
+
+
+def _behind_name(words: str) -> str:
+    return words.partition(": ")[2]
 
 
 def _sources(values: Values, lab: Lab | None) -> Choices:

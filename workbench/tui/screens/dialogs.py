@@ -18,7 +18,7 @@ from workbench.views.text import plain
 _CSS = """
 {name} {{ align: center middle; background: $background 60%; }}
 {name} > Vertical {{
-    width: 76; max-width: 95%; height: auto; max-height: 90%;
+    width: 90%; max-width: 110; height: auto; max-height: 90%;
     border: round $primary; background: $surface; padding: 0 1;
 }}
 {name} Horizontal {{ height: auto; align-horizontal: right; }}
@@ -80,7 +80,8 @@ class Choice(ModalScreen[str | None]):
 
     CSS = (
         _CSS.format(name="Choice")
-        + "Choice > Vertical { height: 80%; } Choice OptionList { height: 1fr; border: none; background: $surface; }"
+        + "Choice > Vertical { height: 80%; } Choice OptionList { height: 1fr; border: none; background: $surface;"
+        " text-wrap: nowrap; text-overflow: ellipsis; }"
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Never mind"),

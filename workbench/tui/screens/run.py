@@ -2,43 +2,49 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import numpy as np
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Grid
+from textual.widget import Widget
 from textual.widgets import Static
 
+from workbench.tui.cloudplot import Shown, axis, plotted
 from workbench.tui.labfile import LabFile
 from workbench.tui.screens.actions import RunActions
 from workbench.tui.screens.base import LabScreen, one_line
 from workbench.tui.widgets.curve import Curve, Trace
 from workbench.tui.widgets.frame import Axis
-from workbench.tui.widgets.palette import CLOUD, FRONT
-from workbench.tui.widgets.plane import Key
-from workbench.tui.widgets.raster import Series
 from workbench.tui.widgets.scatter import Scatter
-from workbench.views.cloud import Quantity
 from workbench.views.watching import Watched, first_look, look
 
-FRONT_SIGN: Final = "●"
 
+class Tail(Widget):
+    """The last lines of a text, as many as there is room for."""
 
-def axis(quantity: Quantity) -> Axis:
-    return Axis(quantity.name, quantity.unit, categories=quantity.categories)
+    _lines: tuple[str, ...] = ()
+
+    def show(self, lines: tuple[str, ...]) -> None:
+        self._lines = lines
+        self.refresh()
+
+    def render(self) -> Text:
+        room = max(1, self.size.height)
+        return Text("\n".join(map(one_line, self._lines[-room:])), no_wrap=True, overflow="ellipsis")
 
 
 class RunScreen(RunActions, LabScreen[Watched]):
     """A run under one's eyes; it goes on whether this screen is open or not."""
 
     CSS = """
-    RunScreen Static { text-wrap: nowrap; text-overflow: ellipsis; padding: 0 1; }
-    RunScreen #facts { height: 4; }
+    RunScreen Static, RunScreen Tail { text-wrap: nowrap; text-overflow: ellipsis; }
+    RunScreen #facts { height: 4; padding: 0 1; }
     RunScreen Grid { grid-size: 2; grid-columns: 3fr 2fr; grid-rows: 1fr; height: 1fr; }
     RunScreen #curves { height: 1fr; width: 1fr; layout: vertical; }
-    RunScreen #log { height: 6; background: $surface; color: $foreground 70%; }
+    RunScreen #log { height: 6; padding: 0 1; background: $surface; color: $foreground 70%; }
     RunScreen.narrow #bests { display: none; }
     RunScreen.narrow.show-bests #bests { display: block; }
     RunScreen.narrow.show-bests #volume { display: none; }
@@ -70,7 +76,7 @@ class RunScreen(RunActions, LabScreen[Watched]):
             with Grid(id="curves"):
                 yield Curve(Axis("designs"), Axis("hypervolume"), id="volume")
                 yield Curve(Axis("designs"), Axis("least so far"), id="bests")
-        yield Static(id="log")
+        yield Tail(id="log")
 
     def load(self, lab: LabFile) -> Watched:
         opened = lab.reading()
@@ -83,32 +89,22 @@ class RunScreen(RunActions, LabScreen[Watched]):
         self._seen = data
         text = Text("\n".join(map(one_line, data.lines())), no_wrap=True, overflow="ellipsis")
         self.query_one("#facts", Static).update(text)
-        self._show_log(data.log)
+        self.query_one(Tail).show(data.log)
         if new:
             self._set_axes(data)
         if new or data.row.points != self._drawn:
             self._drawn = data.row.points
             self._draw(data)
 
-    def _show_log(self, log: tuple[str, ...]) -> None:
-        pane = self.query_one("#log", Static)
-        room = max(1, pane.size.height)
-        pane.update(Text("\n".join(map(one_line, log[-room:])), no_wrap=True, overflow="ellipsis"))
-
     def _set_axes(self, data: Watched) -> None:
         x, y = data.pair
-        self.query_one(Scatter).set_axes(axis(x), axis(y))
+        self.query_one(Scatter).set_axes(axis(x, True), axis(y, True))
 
     def _draw(self, data: Watched) -> None:
         x, y = data.pair
-        cloud, on_front = data.cloud, data.cloud.on_front
-        across, up, ids = cloud.values(x.key), cloud.values(y.key), np.asarray(cloud.points.seq, dtype=np.int64)
-        series = [
-            Series("dominated", across[~on_front], up[~on_front], ids[~on_front], CLOUD),
-            Series("front", across[on_front], up[on_front], ids[on_front], FRONT, mark=FRONT_SIGN),
-        ]
-        keys = [Key(FRONT_SIGN, FRONT, f"front ({int(on_front.sum())})"), Key("⣿", CLOUD, "dominated")]
-        self.query_one(Scatter).show(series, keys)
+        cloud = data.cloud
+        shown = Shown(x.key, y.key, infeasible=False)
+        self.query_one(Scatter).show(*plotted(cloud, shown, np.ones(len(cloud.points), dtype=np.bool_)))
         curves = data.curves
         self.query_one("#volume", Curve).draw_traces(
             [Trace("hypervolume", curves.points, curves.hypervolume, line="steps")]

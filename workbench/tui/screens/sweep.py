@@ -11,10 +11,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
+from workbench.tui.cloudplot import axis
 from workbench.tui.labfile import LabFile
 from workbench.tui.screens.actions import RunActions
 from workbench.tui.screens.base import LabScreen, one_line
-from workbench.tui.screens.run import FRONT_SIGN, axis
 from workbench.tui.screens.runs import COLUMNS, RunSource
 from workbench.tui.widgets.frame import Axis
 from workbench.tui.widgets.pages import Sorting
@@ -92,9 +92,9 @@ class Sweeps(RunActions, LabScreen[Swept | None]):
             return
         plot, (x, y) = self.query_one(Scatter), data.pair
         if new:
-            plot.set_axes(replace(axis(x), log=True), replace(axis(y), log=True))
+            plot.set_axes(axis(x, True), axis(y, True))
         points, ids = data.points, np.asarray(data.front.ids, dtype=np.int64)
-        plot.show([Series("front", points[:, 0], points[:, 1], ids, FRONT, mark=FRONT_SIGN)])
+        plot.show([Series("front", points[:, 0], points[:, 1], ids, FRONT, mark="●")])
         self.query_one("#far", Static).update(Text(one_line(data.line())))
         if not data.whole:
             self.reload()
