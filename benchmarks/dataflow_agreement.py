@@ -67,9 +67,19 @@ def rows(path: Path) -> list[Row]:
     try:
         packed = path.read_bytes()
         text = (gzip.decompress(packed) if path.suffix == ".gz" else packed).decode()
-        return [Row.of(content) for content in csv.DictReader(text.splitlines())]
+        table = list(csv.DictReader(text.splitlines()))
+        return [row for content in table if (row := _readable(content)) is not None]
     except (OSError, UnicodeDecodeError, KeyError) as error:
         raise UserError(f"{path}: it is no table of recorded runs: {error}.") from None
+
+
+def _readable(content: dict[str, str]) -> Row | None:
+    """A row, unless it states a layer or mapping that there cannot be: told, and left out."""
+    try:
+        return Row.of(content)
+    except UserError as error:
+        print(f"row {content['id']} ({content['status']}) is left out: {error}", file=sys.stderr)
+        return None
 
 
 def batches(recorded: list[Row]) -> Iterator[list[Row]]:
@@ -108,9 +118,14 @@ def compatible_faults(group: list[Row]) -> list[list[str]]:
         values = getattr(timed.delays, name)[:, 0]
         for kind, most, start in (("min", 2**62, np.minimum), ("max", -(2**62), np.maximum)):
             columns[f"{name}_delay_{kind}"] = start.reduceat(np.where(top.counted, values, most), top.cases.start)
+        total = np.add.reduceat(top.weight * values, top.cases.start)
+        columns[f"{name}_delay_avg"] = total // np.maximum(np.add.reduceat(top.weight, top.cases.start), 1)
+    peak, offchip_need = compatible.bandwidths(built, timed)
+    columns |= {"peak_noc_bw_req": peak[:, 0], "offchip_bw_req": offchip_need[:, 0]}
     reals = {
         "energy_total_exact": (found.energy, CLOSE),
         "area_um2": (compatible.area_um2(pes, simd, l1, l2, noc), PRINTED_DIGITS),
+        "avg_active_pes": (found.active, PRINTED_DIGITS),
         "power_mw": (compatible.power_mw(pes, simd, l1, l2, noc), PRINTED_DIGITS),
     }
     faults: list[list[str]] = []

@@ -154,6 +154,25 @@ def cycles(built: Built, timing: Timing) -> Cycles:
     return Cycles(summed(top, step), delays, stuck | ~built.fits[:, None])
 
 
+def bandwidths(built: Built, found: Cycles) -> tuple[Ints, Ints]:
+    """What the tool says is needed, (b, w) each in elements per cycle: at the peak over the NoC, and off the chip.
+
+    The latter is halved with every case that is visited (Q9).
+    """
+    top = built.tables[0]
+    start, counted = top.cases.start, top.counted[:, None]
+    compute = np.maximum(found.delays.compute, 1)
+    moved = np.maximum(top.volumes.ins[IN] + top.volumes.ins[WT], top.volumes.out)[:, None]
+    peak = np.maximum.reduceat(np.where(counted, moved // compute, 0), start, axis=0)
+    need = l2_needs(top)
+    most = np.maximum(need[IN] + need[WT], need[OUT])[top.row][:, None]
+    passed = np.cumsum(top.counted)
+    ends = passed[np.append(start[1:], len(passed)) - 1]
+    halvings = ends[top.cases.instance] - passed + 1
+    halved = (most // compute) >> np.minimum(halvings, 62)[:, None]
+    return peak, np.maximum.reduceat(np.where(counted, halved, 0), start, axis=0)
+
+
 def area_um2(pes: Ints, simd: Ints, l1: Ints, l2: Ints, noc: Ints) -> Floats:
     """Chip area for buffers of some elements (F41): the arbiter grows with the square of the PEs (Q15)."""
     bus = 101.7938 * (14.662 * pes + 28.895) * noc
