@@ -12,9 +12,11 @@ from workbench.errors import UserError
 from workbench.problem.layer import Layer
 from workbench.simulators.dataflow.convert import data_layer
 from workbench.simulators.dataflow.faults import PlacedError
+from workbench.simulators.dataflow.files import Block, File, Network
 from workbench.simulators.dataflow.hardware import Hardware, hardware_text, parse_hardware
 from workbench.simulators.dataflow.mapping import Cluster, Directive, Extent, Mapping, check
-from workbench.simulators.dataflow.parse import Block, File, Network, parse, parse_mapping, read
+from workbench.simulators.dataflow.parse import parse, parse_mapping, read
+from workbench.simulators.dataflow.table import parse_table
 from workbench.simulators.dataflow.tensors import DataLayer
 from workbench.simulators.dataflow.write import written
 
@@ -105,6 +107,17 @@ def test_clusters_beyond_the_pes_are_refused_with_their_place():
 def test_a_file_that_is_not_there_is_one_clear_line(tmp_path: Path):
     with pytest.raises(UserError, match="cannot be read"):
         read(tmp_path / "none.m")
+
+
+def test_a_table_of_layers_is_read_and_refused_by_line():
+    (network,) = parse_table("K,C,Y,X,R,S,T\n8,3,9,9,3,3,1\n1,8,9,9,3,3,2\n4,5,6,1,1,1,3\n").networks
+    assert [b.layer.type for b in network.blocks] == ["CONV", "DSCONV", "GEMM"]
+    assert [b.layer.macs for b in network.blocks] == [8 * 3 * 49 * 9, 8 * 49 * 9, 120]
+    for line, place in (("8,3,9,9,3,3,7", "2:13"), ("8,0,9,9,3,3,1", "2:3"), ("8,3", "2:1"), ("8,3,2,9,3,3,1", "2:1")):
+        with pytest.raises(UserError, match=rf"^m.csv:{place}: "):
+            parse_table(f"K,C,Y,X,R,S,T\n{line}\n", "m.csv")
+    with pytest.raises(UserError, match=r"^m.csv:1:1: the first line must be K,C"):
+        parse_table("8,3,9,9,3,3,1", "m.csv")
 
 
 def test_a_hardware_file_is_read_and_refused_by_line():

@@ -14,10 +14,11 @@ from workbench.problem.metrics import METRIC_UNITS, Metrics
 from workbench.simulators.dataflow.best import Answer, best_of, simulators_of
 from workbench.simulators.dataflow.catalogue import Dataflow, bundled, load
 from workbench.simulators.dataflow.faults import PlacedError
+from workbench.simulators.dataflow.files import File
 from workbench.simulators.dataflow.hardware import read_hardware
 from workbench.simulators.dataflow.mapping import Mapping
 from workbench.simulators.dataflow.mapping import check as check_mapping
-from workbench.simulators.dataflow.parse import File, read
+from workbench.simulators.dataflow.parse import read
 from workbench.simulators.dataflow.simulator import Mode
 from workbench.simulators.dataflow.write import mapping_text
 from workbench.views.quantity import metric
@@ -71,8 +72,13 @@ def check_file(path: Path, pes: int | None, hardware: Path | None, form: Format)
         pes = read_hardware(hardware).pes
     file = read(path)
     try:
-        for each in _mappings(file):
-            check_mapping(each.with_constants(dict(file.constants)), pes=pes)
+        known = dict(file.constants)
+        for network in file.networks:
+            for block in network.blocks:
+                if block.mapping is not None:
+                    check_mapping(block.mapping.resolved(block.layer, known), block.layer, pes)
+        if file.mapping is not None:
+            check_mapping(file.mapping.with_constants(known), pes=pes)
     except PlacedError as error:
         raise error.within(str(path)) from None
     own = file.mapping

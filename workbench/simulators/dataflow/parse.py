@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Named
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
 from workbench.errors import UserError, unknown_name
 from workbench.simulators.dataflow.faults import PlacedError
+from workbench.simulators.dataflow.files import Block, File, Network
 from workbench.simulators.dataflow.mapping import Cluster, Directive, Extent, Mapping, Size, check
+from workbench.simulators.dataflow.table import parse_table
 from workbench.simulators.dataflow.tensors import (
     DIMS,
     GEMM_DIMS,
@@ -24,31 +25,6 @@ from workbench.simulators.dataflow.tokens import Reader, Token
 ALL_DIMS = tuple(dict.fromkeys((*DIMS, *OUTPUT_NAMES, *GEMM_DIMS)))
 BODILESS = ("FC", "LSTM", "POOL")
 _TOP = ("Constant", "Network", "Dataflow", "Accelerator")
-
-
-@dataclass(frozen=True)
-class Block:
-    """One layer of a file: its shape, and its mapping where it states one."""
-
-    layer: DataLayer
-    mapping: Mapping | None = None
-
-
-@dataclass(frozen=True)
-class Network:
-    """Layers in the order of the file."""
-
-    name: str
-    blocks: tuple[Block, ...]
-
-
-@dataclass(frozen=True)
-class File:
-    """What a file states: constants, networks, and a mapping outside of any network."""
-
-    constants: tuple[tuple[str, int], ...] = ()
-    networks: tuple[Network, ...] = ()
-    mapping: Mapping | None = None
 
 
 def parse(text: str, where: str = "text") -> File:
@@ -72,9 +48,10 @@ def parse_mapping(text: str, where: str = "mapping") -> Mapping:
 
 
 def read(path: Path) -> File:
-    """A file of the disk."""
+    """A file of the disk; one whose name ends in .csv is a table of layers."""
     try:
-        return parse(path.read_text(encoding="utf-8"), str(path))
+        text = path.read_text(encoding="utf-8")
+        return parse_table(text, str(path)) if path.suffix == ".csv" else parse(text, str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: it cannot be read: {error}.") from None
 

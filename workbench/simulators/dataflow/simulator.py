@@ -18,6 +18,7 @@ from workbench.simulators.dataflow.catalogue import Dataflow, is_file, load
 from workbench.simulators.dataflow.convert import data_layer
 from workbench.simulators.dataflow.costed import Costed, Details, compatible_costs, corrected_costs
 from workbench.simulators.dataflow.levels import skeleton_of
+from workbench.simulators.dataflow.mapping import check
 
 VERSION = 1
 """Raised with every change that can change a result."""
@@ -103,6 +104,9 @@ class DataflowSimulator:
             raise UserError(f"The public tool knows no dilation, and layer {layer.name!r} has {list(layer.dilation)}.")
         found: dict[int, tuple[Costed, int]] = {}
         mappings = [self.dataflow.on(shape, arch.dataflow) for arch in archs]
+        if s.mode == "compatible":
+            for mapping in mappings:
+                check(mapping, shape)
         groups: dict[object, list[int]] = {}
         for i, mapping in enumerate(mappings):
             groups.setdefault(skeleton_of(shape, mapping), []).append(i)

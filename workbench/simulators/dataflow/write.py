@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from workbench.simulators.dataflow.files import Block, File, Network
 from workbench.simulators.dataflow.mapping import Extent, Mapping, Size
-from workbench.simulators.dataflow.parse import Block, File, Network
 
 
 def written(file: File) -> str:
