@@ -252,3 +252,25 @@ def test_what_does_not_fit_names_the_axes_that_help():
     assert isinstance(found, Infeasible)
     assert (found.resource, found.demand, found.bound) == ("array", 32, 16)
     assert {"pes", "lanes"} <= set(found.levers)
+
+
+def test_input_rows_and_kernel_rows_over_the_same_pes_spread_the_kernel():
+    """Deviation 12: three PEs with a kernel row each take a third of the time, and their sums leave as one."""
+    outer = f"SpatialMap(3,1) Y; TemporalMap(1,1) K; TemporalMap(2,2) C; {WHOLE} TemporalMap(3,1) X;"
+    pair = parse_mapping(outer + "Cluster(3,P); SpatialMap(1,1) Y; SpatialMap(1,1) R; TemporalMap(3,3) S;")
+    one, three = nest_of(CONV, outer, pes=10), nest_of(CONV, pair, pes=30)
+    fast = ones(10**6, 0, 1, 1)
+    assert macs_of(one) == macs_of(three) == CONV.macs
+    assert 3 * int(cycles(three, fast).total[0, 0]) == pytest.approx(int(cycles(one, fast).total[0, 0]), rel=0.01)
+    assert moves_of(three, ALL_HELD).writes[0, OUT] == moves_of(one, ALL_HELD).writes[0, OUT]
+
+
+def test_the_last_step_is_as_large_as_what_is_left():
+    """Deviation 2: 11 columns over 4 PEs of 2 each are a full step of 8 and one of 2 + 1."""
+    mapping = f"SpatialMap(2,2) X'; TemporalMap(1,1) K; TemporalMap(6,6) C; {WHOLE} TemporalMap(1,1) Y';"
+    nest = nest_of(CONV, mapping, pes=4)
+    per_column = 6 * 9
+    assert int(cycles(nest, ones(10**6, 0, 1, 1)).bound_by["compute"][0, 0]) == 8 * 10 * 2 * (2 * per_column)
+    steps = nest.floors[0].steps
+    assert sorted({int(a) for a in steps.active}) == [2, 4]
+    assert {int(p) for p in steps.part[:, steps.tiles.spatial]} == {1, 2}
