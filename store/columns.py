@@ -25,11 +25,11 @@ _NONE: Final[tuple[tuple[Any, ...], ...]] = ((),) * 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PointColumns:
-    """n points of k axes. NaN is how arrays write that there is no such metric."""
+    """n points of designs in k bytes. NaN is how arrays write that there is no such metric."""
 
     seq: Ints  # (n,), ascending
     step: Ints  # (n,)
-    codes: NDArray[np.uint8]  # (n, k): one choice per axis, as that choice's index
+    codes: NDArray[np.uint8]  # (n, k): as the points have them, one or two bytes for each axis
     latency_cycles: Floats  # (n,): NaN where the design cannot be built
     energy_pj: Floats  # (n,): likewise
     area_um2: Floats  # (n,): likewise

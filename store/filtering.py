@@ -74,9 +74,10 @@ class Elapsed:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """The choice of an axis, as one byte: axes count from 0."""
+    """The choice of an axis: from which byte of the codes on, counted from 0, and how many bytes."""
 
-    axis: int
+    start: int
+    width: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,7 @@ class Subject:
         if isinstance(term, Elapsed):
             return (literal(term.until_ns) - self.column(term.column)) / literal(term.unit_ns)
         if isinstance(term, Code) and self.table is POINT:
-            return func.substr(POINT.c.codes, literal(term.axis + 1, Integer), 1)
+            return func.substr(POINT.c.codes, literal(term.start + 1, Integer), literal(term.width, Integer))
         if isinstance(term, Member) and term.column in self.table.c:
             return func.json_extract(self.table.c[term.column], literal(f"$.{dumps(term.key)}"))
         raise BadRowError(f"{self.table.name} has no {term}.")

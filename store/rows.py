@@ -52,7 +52,7 @@ class Point(NamedTuple):
 
     seq: int
     step: int
-    codes: bytes
+    codes: bytes  # one or two for each axis
     latency_cycles: float | None
     energy_pj: float | None
     area_um2: float | None

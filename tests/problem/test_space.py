@@ -56,7 +56,18 @@ def test_ranks_enumerate_the_space_with_the_last_axis_fastest(space: Space) -> N
 def test_pack_and_unpack_are_inverse(case: tuple[Space, Design]) -> None:
     space, design = case
     assert space.unpack(space.pack(design)) == design
-    assert len(space.pack(design)) == len(space.axes)
+    codes = np.frombuffer(space.pack(design) * 2, dtype=np.uint8).reshape(2, -1)
+    assert space.unpack_all(codes).tolist() == [list(design)] * 2
+    assert codes.shape[1] == sum(1 if size <= 256 else 2 for size in space.shape)
+
+
+def test_an_axis_of_many_choices_takes_two_bytes_that_sort_as_its_choices():
+    space = Space((Axis("a", ("x", "y")), Axis("b", tuple(range(1, 1001))), Axis("c", (1, 2))))
+    packed = [space.pack((1, choice, 0)) for choice in range(1000)]
+    assert packed == sorted(packed)
+    assert [space.unpack(codes) for codes in packed] == [(1, choice, 0) for choice in range(1000)]
+    with pytest.raises(UserError, match="4 bytes, got 3"):
+        space.unpack(packed[0][:3])
 
 
 @given(spaces_with_design())
@@ -148,7 +159,7 @@ def test_a_rank_outside_the_space_is_refused(rank: int) -> None:
         SPACE.unrank(rank)
 
 
-@pytest.mark.parametrize("choices", [(), (2, 1), (1, 1), (1, "a"), ("a", "a"), tuple(range(257))])
+@pytest.mark.parametrize("choices", [(), (2, 1), (1, 1), (1, "a"), ("a", "a"), tuple(range(65_537))])
 def test_an_axis_without_ascending_numbers_or_different_names_is_refused(choices: tuple[Choice, ...]) -> None:
     with pytest.raises(UserError, match="Axis 'size'"):
         Axis("size", choices)

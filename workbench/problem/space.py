@@ -16,7 +16,8 @@ Design = tuple[int, ...]
 """One choice per axis, as that choice's index."""
 
 Choice = int | float | str
-MAX_CHOICES = 256
+MAX_CHOICES = 65_536
+"""Two bytes name a choice; one does where there are no more than 256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +151,34 @@ class Space:
             tables.append(((scaled - scaled[0]) / span if span else scaled * 0.0)[:, None])
         return tables
 
+    @cached_property
+    def places(self) -> tuple[tuple[int, int], ...]:
+        """Of each axis, where its choice lies among the bytes of a stored design: first byte, bytes."""
+        widths = [1 if size <= 256 else 2 for size in self.shape]
+        return tuple((sum(widths[:i]), width) for i, width in enumerate(widths))
+
+    def pack_choice(self, axis: int, choice: int) -> bytes:
+        """A choice of an axis as the lab database stores it: big-endian, so that bytes sort as choices do."""
+        return choice.to_bytes(self.places[axis][1], "big")
+
     def pack(self, design: Design) -> bytes:
-        """One byte per axis: how the lab database stores a design."""
-        return bytes(design)
+        """One or two bytes per axis: how the lab database stores a design."""
+        return b"".join(self.pack_choice(axis, choice) for axis, choice in enumerate(design))
 
     def unpack(self, codes: bytes) -> Design:
         """The inverse of `pack`."""
-        design = tuple(codes)
+        start, width = self.places[-1]
+        if len(codes) != start + width:
+            raise UserError(f"A design of this space is stored in {start + width} bytes, got {len(codes)}.")
+        design = tuple(int.from_bytes(codes[at : at + n], "big") for at, n in self.places)
         self.check(design)
         return design
+
+    def unpack_all(self, codes: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """The same for many designs at once.  # (n, bytes) -> (n, axes)"""
+        columns = (
+            [codes[:, at + n - 1].astype(np.int64) + (codes[:, at] * 256 if n == 2 else 0) for at, n in self.places]
+            if codes.shape[1]
+            else []
+        )
+        return np.stack(columns, axis=1) if columns else np.zeros((len(codes), len(self.axes)), dtype=np.int64)

@@ -87,6 +87,11 @@ class Cloud:
         """(n,)"""
         return np.isin(self.points.seq, self.front)
 
+    @cached_property
+    def choices(self) -> NDArray[np.int64]:
+        """One choice per axis, as that choice's index.  # (n, axes)"""
+        return self.task.space.unpack_all(self.points.codes)
+
     def values(self, key: str) -> Floats:
         """A quantity of every point, in its unit; NaN where there is none.  # (n,)
 
@@ -111,7 +116,7 @@ class Cloud:
             return np.asarray(getattr(self.points, key), dtype=np.float64)
         index, axis = next((i, axis) for i, axis in enumerate(self.task.space.axes) if axis.name == key)
         table = np.array([float(c) for c in axis.choices] if axis.ordered else range(len(axis.choices)), dtype=float)
-        return table[self.points.codes[:, index]] if len(self.points) else np.zeros(0)
+        return table[self.choices[:, index]] if len(self.points) else np.zeros(0)
 
     def _metric(self, key: str) -> Floats:
         """As `Metrics` has it."""

@@ -113,8 +113,8 @@ def _neighbours(lab: Lab, run: Run, cloud: Cloud, point: Point, many: int) -> tu
     points, space = cloud.points, cloud.task.space
     if not len(points) or many < 1:
         return ()
-    here = np.frombuffer(point.codes, dtype=np.uint8)
-    moves = distance(space, points.codes, here)
+    here = np.array(space.unpack(point.codes))
+    moves = distance(space, cloud.choices, here)
     others = np.flatnonzero(moves)
     some = min(4 * many, len(others))
     limit = np.partition(moves[others], some - 1)[some - 1] if some else 0
@@ -133,11 +133,11 @@ def _neighbour(row: PointRow, values: dict[str, Choice]) -> Neighbour:
     return Neighbour(row, tuple(changes))
 
 
-def distance(space: Space, codes: NDArray[np.uint8], here: NDArray[np.uint8]) -> NDArray[np.int64]:
+def distance(space: Space, choices: NDArray[np.int64], here: NDArray[np.int64]) -> NDArray[np.int64]:
     """Moves from one design to others: steps along ordered axes, one for another name.  # (n, k), (k,) -> (n,)"""
-    moves = np.zeros(len(codes), dtype=np.int64)
+    moves = np.zeros(len(choices), dtype=np.int64)
     for place, axis in enumerate(space.axes):
-        apart = np.abs(codes[:, place].astype(np.int16) - here[place])
+        apart = np.abs(choices[:, place] - here[place])
         moves += apart if axis.ordered else apart != 0
     return moves
 

@@ -45,7 +45,7 @@ class Words:
 class Choices:
     """An axis: the design's choice on it, by its value."""
 
-    index: int
+    code: Code
     axis: Axis
 
 
@@ -211,9 +211,9 @@ class _Reader:
                 if wanted == "~":
                     raise self._error("a tag is compared by = or !=", at)
                 return Tagged(value.content) if wanted == "=" else Not(Tagged(value.content))
-            case Choices(index, axis):
+            case Choices(code, axis):
                 chosen = self._chosen(axis, at, operator, name, value)
-                return Among(Code(index), tuple(bytes([choice]) for choice in chosen))
+                return Among(code, tuple(choice.to_bytes(code.width, "big") for choice in chosen))
             case Fact():
                 raise self._error(f"{name.content!r} holds or not; it is compared with nothing", at)
 

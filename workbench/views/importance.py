@@ -73,7 +73,7 @@ def importance(cloud: Cloud, metric: str) -> Importance:
     rng = np.random.default_rng(SEED)
     chosen = rng.permutation(fit)[:MOST_POINTS]
     space = cloud.task.space
-    x = space.encode([tuple(codes) for codes in cloud.points.codes[chosen].tolist()])
+    x = space.encode([tuple(design) for design in cloud.choices[chosen].tolist()])
     y = np.log(values[chosen])[:, None]
     variance = float(y.var())
     columns, lost, error = _columns(space), np.zeros(len(space.axes)), 0.0
@@ -118,10 +118,10 @@ def slices(cloud: Cloud, axis: str, metric: str) -> tuple[Slice, ...]:
     if place is None:
         known = ", ".join(each.name for each in cloud.task.space.axes)
         raise UserError(f"There is no axis named {axis!r}. Known: {known}.")
-    values, codes = cloud.values(metric), cloud.points.codes
+    values, choices = cloud.values(metric), cloud.choices
     found = []
     for code, choice in enumerate(cloud.task.space.axes[place].choices):
-        here = codes[:, place] == code if len(codes) else np.zeros(0, dtype=np.bool_)
+        here = choices[:, place] == code if len(choices) else np.zeros(0, dtype=np.bool_)
         built = values[here & np.isfinite(values)]
         least, median = (float(built.min()), float(np.median(built))) if built.size else (None, None)
         found.append(Slice(choice, int(here.sum()), int(built.size), least, median))

@@ -13,7 +13,7 @@ from store.pages import Place, Window
 from store.rows import Point
 from workbench.errors import unknown_name
 from workbench.problem.metrics import METRIC_UNITS, Metrics
-from workbench.problem.space import Choice
+from workbench.problem.space import Axis, Choice
 from workbench.problem.task import Task
 from workbench.views.filter import Choices, Fact, Meaning, Names, Number, Words
 
@@ -59,7 +59,12 @@ def metric_term(name: str, clock_mhz: float) -> Term:
 
 def sorts(task: Task) -> dict[str, Term]:
     """What a run's points can be sorted by: their place, metrics, axes. A metric goes before an axis of its name."""
-    return {axis.name: Code(i) for i, axis in enumerate(task.space.axes)} | _everywhere(task)
+    return {axis.name: Code(*place) for axis, place in _axes(task)} | _everywhere(task)
+
+
+def _axes(task: Task) -> list[tuple[Axis, tuple[int, int]]]:
+    """Each axis, and where its choice lies in a stored design."""
+    return list(zip(task.space.axes, task.space.places, strict=True))
 
 
 def _everywhere(task: Task) -> dict[str, Term]:
@@ -71,7 +76,7 @@ def _everywhere(task: Task) -> dict[str, Term]:
 
 def names(task: Task) -> Names:
     """What a filter on a run's points can speak of."""
-    axes: dict[str, Meaning] = {axis.name: Choices(i, axis) for i, axis in enumerate(task.space.axes)}
+    axes: dict[str, Meaning] = {axis.name: Choices(Code(*place), axis) for axis, place in _axes(task)}
     numbers: dict[str, Meaning] = {name: Number(term) for name, term in _everywhere(task).items()}
     facts: dict[str, Meaning] = {name: Fact(condition) for name, condition in FACTS.items()}
     reasons: dict[str, Meaning] = {key: Words(Member("infeasible", key)) for key in ("reason", "resource")}
