@@ -162,7 +162,8 @@ class LabScreen(Screen[None], Generic[Data]):
             self._problem = message.failure
             self.tell()
         if message.failure is None and self.is_mounted:
-            self.present(message.data)
+            with self.app.batch_update():  # one repaint, however much of the screen changes
+                self.present(message.data)
         if self._dirty:
             self._dirty = False
             self.reload()

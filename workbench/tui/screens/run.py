@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from time import monotonic
+from typing import ClassVar, Final
 
 import numpy as np
 from rich.text import Text
@@ -20,6 +21,9 @@ from workbench.tui.widgets.curve import Curve, Trace
 from workbench.tui.widgets.frame import Axis
 from workbench.tui.widgets.scatter import Scatter
 from workbench.views.watching import Watched, first_look, look
+
+PLOT_SECONDS: Final = 0.45
+"""Plots are drawn anew no oftener: over a slow line they are what takes long."""
 
 
 class Tail(Widget):
@@ -60,7 +64,7 @@ class RunScreen(RunActions, LabScreen[Watched]):
         super().__init__()
         self._run_id = run_id
         self._seen: Watched | None = None
-        self._drawn = -1
+        self._drawn, self._drawn_at = -1, 0.0
 
     def heading(self) -> str:
         return f"Run {self._run_id}"
@@ -92,8 +96,9 @@ class RunScreen(RunActions, LabScreen[Watched]):
         self.query_one(Tail).show(data.log)
         if new:
             self._set_axes(data)
-        if new or data.row.points != self._drawn:
-            self._drawn = data.row.points
+        due = monotonic() - self._drawn_at > PLOT_SECONDS or data.status != "running"
+        if new or (due and data.row.points != self._drawn):
+            self._drawn, self._drawn_at = data.row.points, monotonic()
             self._draw(data)
 
     def _set_axes(self, data: Watched) -> None:

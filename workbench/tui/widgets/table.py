@@ -58,6 +58,9 @@ class PagedTable(Widget, can_focus=True):
         & > .table--quiet { color: $foreground 50%; }
         & > .table--told { color: $foreground 60%; }
         &:focus > .table--cursor { background: $accent; color: $background; text-style: bold; }
+        &:ansi > .table--cursor, &:ansi:focus > .table--cursor {
+            background: ansi_cyan; color: ansi_black; text-style: bold;
+        }
     }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {
