@@ -25,6 +25,7 @@ from workbench.simulators.dataflow.mapping import Mapping
 from workbench.simulators.dataflow.memory import cuts_of, least
 from workbench.simulators.dataflow.nest import ALL_HELD, Nest, cycles, unroll
 from workbench.simulators.dataflow.parse import parse_mapping
+from workbench.simulators.dataflow.simulator import VECTOR_WIDTH
 from workbench.simulators.dataflow.tensors import IN, OUT, WT, DataLayer
 
 RECORDED = rows(ROWS)
@@ -245,6 +246,24 @@ def test_every_bundled_dataflow_runs_in_both_modes_with_free_sizes(name: str):
     assert load(name).free
     for mode in ("corrected", "compatible"):
         assert isinstance(cost(dataflow=name, mode=mode), Metrics)
+
+
+@pytest.mark.parametrize("mode", ["corrected", "compatible"])
+def test_a_buffer_that_is_larger_than_needed_takes_its_own_area(mode: str):
+    needed, large = cost(mode=mode), cost(mode=mode, l1_bits=16384, l2_bits=4194304)
+    assert isinstance(needed, Metrics)
+    assert isinstance(large, Metrics)
+    assert large.area_um2 > needed.area_um2
+    if mode == "compatible":
+        assert large.area_um2 - needed.area_um2 == pytest.approx(0.104 * (64 * 1024 + 3 * 131072))
+
+
+def test_an_architecture_may_state_the_vector_width_of_its_pes():
+    layer, arch = Layer.conv("small", 12, 16, 3, in_size=14, padding=1), TEMPLATE.nominal()
+    wide = replace(arch, dataflow=(*arch.dataflow, (VECTOR_WIDTH, 4)))
+    setting = DataflowSimulator(DataflowSettings(simd=4)).costed(layer, [arch])[0]
+    (narrow, i), (stated, j) = DataflowSimulator().costed(layer, [arch, wide])
+    assert stated.outcome(j) == setting[0].outcome(setting[1]) != narrow.outcome(i)
 
 
 def test_what_does_not_fit_names_the_axes_that_help():

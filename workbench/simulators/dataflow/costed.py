@@ -210,7 +210,10 @@ def _pe_area_um2(arch: Arch, simd: int) -> float:
 
 @dataclass(frozen=True)
 class CompatibleCosts:
-    """The public tool's: elements are bytes, and its own prices."""
+    """The public tool's: elements are bytes, and its own prices.
+
+    The area is that of the buffers which the architecture has; the tool, which knows no sizes, prices its needs.
+    """
 
     layer: Layer
     mappings: Sequence[Mapping]
@@ -233,7 +236,7 @@ class CompatibleCosts:
         if self.cycles.crashes[row, 0] or self.cycles.runtime[row, 0] < 1 or counts.macs[row] < 1:
             return Infeasible("the public tool gives no result: a step of it computes nothing", "dataflow", 1, 0)
         pes = np.array([arch.pes])
-        l1, l2 = (np.array([sum(int(n[row]) for n in needs)]) for needs in (counts.l1_need, counts.l2_need))
+        l1, l2 = self._sizes(row, [way.l1 for way in self.chip.ways]), self._sizes(row, [w.l2 for w in self.chip.ways])
         area = compatible.area_um2(pes, np.array([self.simd]), l1, l2, self.noc[row : row + 1, 0])
         return Metrics(
             latency_cycles=float(self.cycles.runtime[row, 0]),
@@ -241,6 +244,11 @@ class CompatibleCosts:
             area_um2=float(area[0]),
             clock_mhz=arch.clock_mhz,
         )
+
+    def _sizes(self, row: int, memories: Sequence[int]) -> np.ndarray:
+        """Elements that some memories hold together."""
+        bits = sum(int(self.chip.size_bits[row, number]) for number in {m for m in memories if m >= 0})
+        return np.array([bits // ELEMENT_BITS])
 
     def details(self, row: int) -> Details:
         """From the tool's counts: it knows no DRAM, and does not say what it waits for."""

@@ -20,8 +20,11 @@ from workbench.simulators.dataflow.costed import Costed, Details, compatible_cos
 from workbench.simulators.dataflow.levels import skeleton_of
 from workbench.simulators.dataflow.mapping import check
 
-VERSION = 1
+VERSION = 2
 """Raised with every change that can change a result."""
+
+VECTOR_WIDTH = "VectorWidth"
+"""An architecture that states this under `dataflow` has PEs of that many MACs in a cycle, whatever the setting says."""
 
 Mode = Literal["corrected", "compatible"]
 
@@ -107,12 +110,13 @@ class DataflowSimulator:
         if s.mode == "compatible":
             for mapping in mappings:
                 check(mapping, shape)
-        groups: dict[object, list[int]] = {}
-        for i, mapping in enumerate(mappings):
-            groups.setdefault(skeleton_of(shape, mapping), []).append(i)
+        widths = [dict(arch.dataflow).get(VECTOR_WIDTH, s.simd) for arch in archs]
+        groups: dict[tuple[object, int], list[int]] = {}
+        for i, (mapping, width) in enumerate(zip(mappings, widths, strict=True)):
+            groups.setdefault((skeleton_of(shape, mapping), width), []).append(i)
         cost = corrected_costs if s.mode == "corrected" else compatible_costs
-        for rows in groups.values():
-            group = cost(layer, shape, [mappings[i] for i in rows], [archs[i] for i in rows], s.simd, s.noc_latency)
+        for (_, width), rows in groups.items():
+            group = cost(layer, shape, [mappings[i] for i in rows], [archs[i] for i in rows], width, s.noc_latency)
             found.update({i: (group, at) for at, i in enumerate(rows)})
         return [found[i] for i in range(len(archs))]
 
