@@ -16,6 +16,7 @@ from workbench.cli import (
     control,
     database,
     dataflow,
+    design,
     doctor,
     evaluate,
     fidelity,
@@ -62,7 +63,7 @@ def _root(
 
 
 COMMANDS = (
-    *(run, control, runs, show, points, importance, compare),
+    *(run, control, runs, show, points, design, importance, compare),
     *(learning, evaluate, dataflow, fidelity, catalogue, importing, database, doctor, ui),
 )
 for module in COMMANDS:

@@ -17,6 +17,7 @@ from workbench.cli.output import Column, emit_csv, emit_json, number, stdout, ta
 from workbench.cli.plot import ASCII, UNICODE, scatter
 from workbench.cli.stored import there
 from workbench.problem.metrics import METRIC_UNITS
+from workbench.views.export import front_columns, front_head, front_wanted, member_data, sorted_members
 from workbench.views.quantity import METRIC_WORDS, metric
 from workbench.views.stored import StoredRun
 from workbench.workers import Workers
@@ -34,18 +35,15 @@ def show_front(
     """The whole front in the form asked for, beside what a second simulator says, if it was asked."""
     members = sorted_members(run)
     if form == "json":
-        keys = ("seq", "step", *METRIC_UNITS)
-        front = [{**{k: m[k] for k in keys}, "design": {k: v for k, v in m.items() if k not in keys}} for m in members]
-        head: dict[str, Any] = {"run": run.row.id, "uuid": run.row.uuid, "simulator": run.row.fingerprint}
+        front, head = [member_data(member) for member in members], front_head(run)
         if confirmation is not None:
             head["confirmed_on"] = confirmation.simulator.fingerprint
             front = [{**row, "confirmed": confirmation.payload(row)} for row in front]
-        emit_json({**head, **_wanted(run), "front": front})
+        emit_json({**head, **front_wanted(run), "front": front})
     elif form == "csv":
         more = [confirmation.columns(member) if confirmation else {} for member in members]
-        keys = ("seq", "step", *METRIC_UNITS, *(axis.name for axis in run.task.space.axes))
         confirmed = confirmed_columns() if confirmation else ()
-        emit_csv([*keys, *confirmed], [{**m, **extra} for m, extra in zip(members, more, strict=True)])
+        emit_csv([*front_columns(run), *confirmed], [{**m, **extra} for m, extra in zip(members, more, strict=True)])
     else:
         console = stdout()
         print_front(console, run, None)
@@ -67,17 +65,6 @@ def show_confirmed(
             return
         with Workers(jobs) as workers:
             show_front(lab, run, form, plot, confirm(lab, run, simulator, workers))
-
-
-def _wanted(run: StoredRun) -> dict[str, Any]:
-    task = run.task
-    return {"objectives": list(task.objectives), "targets": [str(target) for target in task.targets]}
-
-
-def sorted_members(run: StoredRun) -> list[dict[str, Any]]:
-    """The members along the first objective."""
-    members = [run.member(point) for point in run.front]
-    return sorted(members, key=lambda member: tuple(member[o] for o in run.task.objectives))
 
 
 def print_front(console: Console, run: StoredRun, most: int | None) -> None:

@@ -15,7 +15,7 @@ from store.rows import Run
 from workbench import background
 from workbench.cli.codes import INTERRUPTED, OK
 from workbench.cli.confirm import Confirmation, confirm, confirming_simulator, print_confirmation
-from workbench.cli.frontview import SHORT, print_front, print_plot, show_front, sorted_members, spread
+from workbench.cli.frontview import SHORT, print_front, print_plot, show_front, spread
 from workbench.cli.options import Format, command, lab_path
 from workbench.cli.output import emit_json, say, stdout
 from workbench.cli.progress import watch
@@ -26,6 +26,7 @@ from workbench.knowledge import names_runs
 from workbench.runner import Step, make_simulator, run, start
 from workbench.searches import SEARCHES
 from workbench.simulators.base import Simulator
+from workbench.views.export import sorted_members
 from workbench.views.pace import Reading
 from workbench.views.quantity import count, duration
 from workbench.views.request import Changes, RunRequest

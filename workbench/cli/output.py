@@ -5,8 +5,6 @@ A user's string is never read as rich markup: cells are `Text`, and both console
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from workbench.cli.options import Format
+from workbench.views.sheets import json_text, write_csv
 from workbench.views.text import plain
 
 Row = Mapping[str, Any]
@@ -136,18 +135,9 @@ def emit(form: Format, columns: Sequence[Column], rows: Sequence[Row], payload: 
 
 def emit_json(payload: Any) -> None:
     """Strict JSON: no NaN, no Infinity."""
-    print(json.dumps(payload, indent=2, allow_nan=False, ensure_ascii=False))
+    print(json_text(payload))
 
 
 def emit_csv(keys: Sequence[str], rows: Iterable[Row]) -> None:
     """RFC 4180 with a header line; a missing value is empty, a value that has parts is JSON."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(keys)
-    for row in rows:
-        writer.writerow([_cell(row.get(key)) for key in keys])
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, list | tuple | dict):
-        return json.dumps(value, allow_nan=False, ensure_ascii=False)
-    return value
+    write_csv(sys.stdout, keys, rows)

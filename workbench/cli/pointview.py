@@ -2,55 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
-from typing import Any, Final
 
 from store.database import Lab
 from store.filtering import Condition
-from store.pages import Window
 from workbench.cli.frontview import WIDE
 from workbench.cli.options import Format
 from workbench.cli.output import Column, emit_csv, emit_json, number, say, stdout, table
 from workbench.problem.metrics import METRIC_UNITS
+from workbench.views.export import Listing, point_data, point_rows
 from workbench.views.filter import parse
-from workbench.views.points import PointRow, columns, names, page, sort_term
+from workbench.views.points import PointRow, columns, names, sort_term
 from workbench.views.quantity import METRIC_WORDS, count, metric
 from workbench.views.stored import StoredRun
-
-AT_ONCE: Final = 10_000
-"""Points that are read together."""
 
 
 def list_points(lab: Lab, run: StoredRun, form: Format, where: str, sort: str, limit: int) -> None:
     """The points for which the filter holds, in the form asked for."""
     condition = parse(where, names(run.task))
-    found = _rows(lab, run, condition, sort, limit)
+    by = sort_term(run.task, sort.removeprefix("-"))
+    found = point_rows(lab, run, Listing(condition, by, sort.startswith("-"), limit))
     if form == "json":
-        emit_json([_payload(row) for row in found])
+        emit_json([point_data(row) for row in found])
     elif form == "csv":
         emit_csv(columns(run.task), (row.flat() for row in found))
     else:
         _print(lab, run, list(found), condition)
-
-
-def _rows(lab: Lab, run: StoredRun, where: Condition | None, sort: str, limit: int) -> Iterator[PointRow]:
-    """Page after page, so that a long list needs little memory."""
-    by, start = sort_term(run.task, sort.removeprefix("-")), None
-    while limit > 0:
-        window = Window(where=where, by=by, descending=sort.startswith("-"), start=start, limit=min(limit, AT_ONCE))
-        found = page(lab, run.row.id, run.task, window)
-        yield from found
-        if len(found) < window.limit:
-            return
-        start, limit = found[-1].place, limit - len(found)
-
-
-def _payload(row: PointRow) -> dict[str, Any]:
-    infeasible = None if row.metrics else {"reason": row.reason, "resource": row.resource}
-    metrics = {name: row.metrics.get(name) for name in METRIC_UNITS}
-    head = {"seq": row.seq, "step": row.step, "known": row.known, **metrics, "accuracy": row.accuracy}
-    return {**head, "infeasible": infeasible, "design": dict(row.design)}
 
 
 def _print(lab: Lab, run: StoredRun, found: list[PointRow], where: Condition | None) -> None:
