@@ -2,8 +2,8 @@
 
 Buffers and DRAM are priced by `problem.technology`, as those of every architecture. INFERRED, 28 nm:
 
-- a bit that crosses 1 mm of wire costs 0.1 pJ (Dally et al. 2020 give 80 fJ at 28 nm at full swing, without repeaters'
-  control). What enters runs along half of the array's side, and one PE's pitch further for each PE that it reaches.
+- a bit that crosses 1 mm of wire costs 0.1 pJ: 200 fF/mm, switched over 1 V every other cycle. What enters runs along
+  half of the array's side, and one PE's pitch further for each PE that it reaches.
 - each PE has a latch for an element that comes and one for an element that leaves, and each lane of the NoC is
   registered once along a row and once along a column of the array: the area grows with the PEs and with the lanes times
   their length, not with the square of the PEs.
