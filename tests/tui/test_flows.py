@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Coroutine
 from contextlib import closing
 from functools import partial
@@ -15,6 +18,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
+import workbench as workbench_package
 from store.database import Lab
 from tests.tui.labs import made, settled, workbench
 from workbench import background
@@ -344,3 +348,18 @@ def test_the_lab_is_counted_checked_copied_and_merged_in_threads(tmp_path: Path,
 
     drive(app, flow, (160, 40))
     assert (tmp_path / "copy.db").exists()
+
+
+def test_the_first_screen_waits_for_no_heavy_library(tmp_path: Path) -> None:
+    heavy = ("torch", "sklearn", "scipy", "numpy", "sqlmodel", "sqlalchemy", "pydantic")
+    code = f"import sys, workbench.tui.app; print(*sorted(set({heavy!r}) & sys.modules.keys()))"
+    path = str(Path(workbench_package.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": path},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == []
