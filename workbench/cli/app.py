@@ -23,6 +23,7 @@ from workbench.cli import (
     importance,
     importing,
     learning,
+    plotting,
     points,
     run,
     runs,
@@ -63,7 +64,7 @@ def _root(
 
 
 COMMANDS = (
-    *(run, control, runs, show, points, design, importance, compare),
+    *(run, control, runs, show, points, design, importance, plotting, compare),
     *(learning, evaluate, dataflow, fidelity, catalogue, importing, database, doctor, ui),
 )
 for module in COMMANDS:

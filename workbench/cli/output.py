@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -16,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from workbench.cli.options import Format
+from workbench.views.quantity import count
 from workbench.views.sheets import json_text, write_csv
 from workbench.views.text import plain
 
@@ -136,6 +138,14 @@ def emit(form: Format, columns: Sequence[Column], rows: Sequence[Row], payload: 
 def emit_json(payload: Any) -> None:
     """Strict JSON: no NaN, no Infinity."""
     print(json_text(payload))
+
+
+def told_file(file: Path, as_json: bool) -> None:
+    """Says what was written, where."""
+    if as_json:
+        emit_json({"file": str(file), "format": file.suffix.lower().removeprefix("."), "bytes": file.stat().st_size})
+    else:
+        say(f"{file}: {count(file.stat().st_size)} bytes")
 
 
 def emit_csv(keys: Sequence[str], rows: Iterable[Row]) -> None:
