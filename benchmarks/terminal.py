@@ -28,8 +28,8 @@ TASK = ("--arch", "tpu_like", "--workload", "alexnet", "--layer", "fc8", "--sim"
 OPENINGS = 7
 KEYS = 40
 WRITERS = 4
-PAIRS = 7
-WATCHED_DESIGNS = 1200
+PAIRS = 9
+WATCHED_S, SETTLING_S = 4.0, 2.0
 ENDLESS = 10_000_000
 
 
@@ -158,45 +158,47 @@ def _answer_ms(screen: Screen, key: bytes) -> float:
 def watching(folder: Path) -> dict[str, float]:
     """What a run loses while it is watched: designs a second of wall, and of the processor time that it takes itself.
 
-    A run watched and one that is not take turns, so that both meet the same machine.
+    One run, watched and not in turns, so that both meet the same machine and the same search.
     """
-    alone, watched = list[tuple[float, float]](), list[tuple[float, float]]()
-    for number in range(PAIRS):
-        for rates, ui in ((alone, False), (watched, True)):
-            lab = folder / f"watch-{number}-{ui}.db"
-            rates.append(_rate(lab, ui))
-    by_wall, by_cpu = (
-        median(after[i] / before[i] for before, after in zip(alone, watched, strict=True)) - 1 for i in (0, 1)
-    )
-    found = {"watched_wall_percent": round(100 * by_wall, 1), "watched_cpu_percent": round(100 * by_cpu, 1)}
+    lab, wall, cpu = folder / "watch.db", list[float](), list[float]()
+    with at_work(lab, 1) as (process,), Lab.open(lab, readonly=True) as opened_lab:
+        for _ in range(PAIRS):
+            alone = _rates(opened_lab, process.pid, None)
+            with opened(lab) as screen:
+                screen.waits_for("tpu_like")
+                screen.presses(b"\r")
+                screen.waits_for("hypervolume")
+                _pass(SETTLING_S, screen)
+                watched = _rates(opened_lab, process.pid, screen)
+            wall.append(watched[0] / alone[0] - 1)
+            cpu.append(watched[1] / alone[1] - 1)
+    by_wall, by_cpu = 100 * median(wall), 100 * median(cpu)
     print(
-        f"a run that is watched: {100 * by_wall:+.1f} % designs a second of wall, {100 * by_cpu:+.1f} % a second of "
-        f"its own processor time (median of {PAIRS} pairs; alone {median(rate for rate, _ in alone):.0f} designs/s)"
+        f"a run that is watched: {by_wall:+.1f} % designs a second of wall, {by_cpu:+.1f} % a second of its own "
+        f"processor time (median of {PAIRS} pairs of {WATCHED_S:g} s)"
     )
-    return found
+    return {"watched_wall_percent": round(by_wall, 1), "watched_cpu_percent": round(by_cpu, 1)}
 
 
-def _rate(lab: Path, ui: bool) -> tuple[float, float]:
-    """Designs a second of wall, from the lab's own record of each step, and of the run's processor time."""
-    command = [str(DSE), "run", *TASK, "--budget", str(WATCHED_DESIGNS), "--seed", "1", "--db", str(lab)]
-    before = os.times()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    screen = None
-    if ui:
-        while not lab.exists():
-            time.sleep(0.01)
-        screen = Screen(lab)
-        screen.waits_for("tpu_like")
-        screen.presses(b"\r")
-    while process.poll() is None:
+def _rates(lab: Lab, pid: int, screen: Screen | None) -> tuple[float, float]:
+    """Designs a second of wall, and of the processor time of a process."""
+    points, cpu, begin = lab.run(1).points, _cpu_s(pid), time.perf_counter()
+    _pass(WATCHED_S, screen)
+    done = lab.run(1).points - points
+    return done / (time.perf_counter() - begin), done / (_cpu_s(pid) - cpu)
+
+
+def _pass(seconds: float, screen: Screen | None) -> None:
+    """Lets time go by; what a terminal is sent meanwhile is read."""
+    end = time.perf_counter() + seconds
+    while (left := end - time.perf_counter()) > 0:
         if screen is None:
-            time.sleep(0.05)
+            time.sleep(left)
         else:
-            screen.reads(0.05)
-    after = os.times()  # the run is reaped and the UI is not yet: the children's time is the run's
-    if screen is not None:
-        screen.ends()
-    with Lab.open(lab) as opened_lab:
-        wall = sum(step.seconds for step in opened_lab.history(1))
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return WATCHED_DESIGNS / wall, WATCHED_DESIGNS / cpu
+            screen.reads(left)
+
+
+def _cpu_s(pid: int) -> float:
+    """User and system time of a process so far; from field 3 of proc(5) on."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

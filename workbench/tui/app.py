@@ -1,7 +1,7 @@
 """The program `dse ui`: which screens there are, how one moves between them, and what a user has set up.
 
 Runs are processes of their own: whatever happens to this one happens to none of them. The lab is read through a
-connection that cannot write; a thread asks it four times a second whether it has changed, and the screen that is shown
+connection that cannot write; a thread asks it twice a second whether it has changed, and the screen that is shown
 reads again what it shows.
 """
 
@@ -31,7 +31,7 @@ from workbench.tui.screens.help import Entry, Help
 from workbench.tui.screens.runs import Runs
 from workbench.views.text import plain
 
-LOOK_SECONDS: Final = 0.25
+LOOK_SECONDS: Final = 0.5
 """How often the lab is asked whether it has changed: what is shown is repainted no oftener."""
 IDLE_SECONDS: Final = 2.0
 """Ages grow and processes die without a word in the lab, so that it is read again after so long in any case."""

@@ -22,7 +22,7 @@ from workbench.tui.widgets.frame import Axis
 from workbench.tui.widgets.scatter import Scatter
 from workbench.views.watching import Watched, first_look, look
 
-PLOT_SECONDS: Final = 0.45
+PLOT_SECONDS: Final = 0.95
 """Plots are drawn anew no oftener: over a slow line they are what takes long."""
 
 
