@@ -158,20 +158,23 @@ def _answer_ms(screen: Screen, key: bytes) -> float:
 def watching(folder: Path) -> dict[str, float]:
     """What a run loses while it is watched: designs a second of wall, and of the processor time that it takes itself.
 
-    One run, watched and not in turns, so that both meet the same machine and the same search.
+    One run, watched and not in turns; each time is compared with the mean of the two around it, as a run gets slower
+    by and by.
     """
     lab, wall, cpu = folder / "watch.db", list[float](), list[float]()
     with at_work(lab, 1) as (process,), Lab.open(lab, readonly=True) as opened_lab:
+        before = _rates(opened_lab, process.pid, None)
         for _ in range(PAIRS):
-            alone = _rates(opened_lab, process.pid, None)
             with opened(lab) as screen:
                 screen.waits_for("tpu_like")
                 screen.presses(b"\r")
                 screen.waits_for("hypervolume")
                 _pass(SETTLING_S, screen)
                 watched = _rates(opened_lab, process.pid, screen)
-            wall.append(watched[0] / alone[0] - 1)
-            cpu.append(watched[1] / alone[1] - 1)
+            after = _rates(opened_lab, process.pid, None)
+            wall.append(2 * watched[0] / (before[0] + after[0]) - 1)
+            cpu.append(2 * watched[1] / (before[1] + after[1]) - 1)
+            before = after
     by_wall, by_cpu = 100 * median(wall), 100 * median(cpu)
     print(
         f"a run that is watched: {by_wall:+.1f} % designs a second of wall, {by_cpu:+.1f} % a second of its own "
