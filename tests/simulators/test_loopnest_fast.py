@@ -60,4 +60,5 @@ def test_they_are_equal_on_recorded_cases(row) -> None:
 @settings(max_examples=40)
 def test_outcomes_are_equal_whichever_kernel_is_chosen(arch: Arch, layer: Layer, criterion: Criterion) -> None:
     ours = evaluate_layer([arch], layer, criterion, 4, compiled=False)
-    assert ours == evaluate_layer([arch], layer, criterion, 4, compiled=True)
+    theirs = evaluate_layer([arch], layer, criterion, 4, compiled=True)
+    assert repr(ours) == repr(theirs)  # with breakdown and mapping, which decide no equality

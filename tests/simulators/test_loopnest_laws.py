@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 
@@ -13,16 +14,41 @@ from hypothesis import strategies as st
 from tests.simulators.small import archs, layers, wider, with_memory
 from workbench.problem.arch import OPERANDS, Arch
 from workbench.problem.layer import Layer
-from workbench.problem.metrics import Infeasible, Metrics
+from workbench.problem.metrics import Infeasible, Metrics, Outcome
+from workbench.problem.template import load_template
+from workbench.problem.workload import load_workload
 from workbench.simulators.loopnest.allocate import Rows, allocate
 from workbench.simulators.loopnest.bound import optimistic
 from workbench.simulators.loopnest.case import Case
 from workbench.simulators.loopnest.cost import Moves
-from workbench.simulators.loopnest.engine import Criterion, best_rows, evaluate_layer, scores, sliding_loops
+from workbench.simulators.loopnest.engine import (
+    Criterion,
+    best_rows,
+    evaluate_layer,
+    fast_available,
+    scores,
+    sliding_loops,
+)
 from workbench.simulators.loopnest.orders import all_orders, temporal_loops
 from workbench.simulators.loopnest.spatial import candidates, generate
 
 FACTORS = 4
+
+
+KERNELS = (
+    False,
+    pytest.param(True, marks=pytest.mark.skipif(not fast_available(), reason="the extra 'fast' is not installed")),
+)
+
+
+def in_full(outcomes: Sequence[Outcome]) -> list[str]:
+    """All that is said of outcomes: they are equal to each other whatever their breakdown and mapping are."""
+    return [repr(outcome) for outcome in outcomes]
+
+
+def rivals(arch: Arch, layer: Layer) -> list[Arch]:
+    """The architecture with each of its candidates as its only spatial mapping."""
+    return [replace(arch, spatial_mapping=rule) for rule in generate(arch, layer).values()]
 
 
 def best(arch: Arch, layer: Layer, criterion: str = "edp") -> Metrics:
@@ -167,8 +193,34 @@ def test_an_outcome_never_depends_on_the_batch(batch: list[Arch], layer: Layer, 
     sizes = [replace(a, memories=tuple(replace(m, size_bits=m.size_bits * 2) for m in a.memories)) for a in batch]
     everything = [*batch, *sizes]
     alone = [evaluate_layer([arch], layer, "edp", FACTORS)[0] for arch in everything]
-    assert evaluate_layer(everything, layer, "edp", FACTORS) == alone
-    assert evaluate_layer(everything[::-1], layer, "edp", FACTORS) == alone[::-1]
+    assert in_full(evaluate_layer(everything, layer, "edp", FACTORS)) == in_full(alone)
+    assert in_full(evaluate_layer(everything[::-1], layer, "edp", FACTORS)) == in_full(alone[::-1])
+
+
+@given(archs(), layers(), st.sampled_from(["latency", "energy", "edp"]), st.data())
+@settings(max_examples=15)
+def test_no_neighbour_decides_between_equal_mappings(
+    arch: Arch, layer: Layer, criterion: Criterion, data: st.DataObject
+) -> None:
+    free = replace(arch, spatial_mapping="auto")
+    (alone,) = in_full(evaluate_layer([free], layer, criterion, 3, compiled=False))
+    others = rivals(free, layer)[::-1]  # all that it chooses from, the last first
+    some = data.draw(st.permutations([*others[:3], free, replace(free, array=arch.array[::-1])]))
+    for batch, compiled in (([*others, free], False), ([*others, free], fast_available()), (some, False)):
+        found = evaluate_layer(batch, layer, criterion, 3, compiled=compiled)
+        assert in_full(found)[batch.index(free)] == alone
+
+
+@pytest.mark.parametrize("compiled", KERNELS)
+def test_of_two_unrollings_of_equal_cost_the_first_is_chosen(compiled: bool) -> None:
+    template, ((layer, _),) = load_template("tpu_like"), load_workload("alexnet").single("fc8").compute_layers()
+    arch = replace(template.arch(template.space.unrank(0)), array=(("D1", 4), ("D2", 128)), spatial_mapping="auto")
+    first, second = (evaluate_layer([rival], layer, "edp", 1)[0] for rival in rivals(arch, layer)[:2])
+    assert first == second
+    assert in_full([first]) != in_full([second])
+    for others in ([], rivals(arch, layer), rivals(arch, layer)[::-1]):
+        *_, chosen = evaluate_layer([*others, arch], layer, "edp", 1, compiled=compiled)
+        assert in_full([chosen]) == in_full([first])
 
 
 @given(archs(), layers())

@@ -56,9 +56,9 @@ arrays a call costs as much as some tens of rows."""
 
 @dataclass
 class _Best:
-    """The best mapping of one design so far."""
+    """The best mapping of one design so far: its `scores`, and the turn of its spatial mapping's loops."""
 
-    score: tuple[float, float] = (np.inf, np.inf)
+    score: tuple[float, float, int] = (np.inf, np.inf, 0)
     metrics: Metrics | None = None
     tried: list[tuple[Spatial, tuple[Loop, ...]]] = field(default_factory=list)
 
@@ -68,26 +68,29 @@ def evaluate_layer(
 ) -> list[Outcome]:
     """One outcome per architecture: the metrics of its best mapping by `criterion`, or why there is none.
 
-    `factors` limits the prime factors that loop orders are made of. Every order of every spatial mapping counts.
+    `factors` limits the prime factors that loop orders are made of. Every order of every spatial mapping counts. Of
+    spatial mappings of equal cost, one that leaves the loops which the design's `candidates` leave earlier is chosen,
+    and of those that leave the same loops the first: which others are evaluated in the same call decides nothing.
     `compiled` chooses the kernel, by default the compiled one where the extra `fast` is installed and enough is
     asked; the outcome is the same to the bit.
     """
     sliding = sliding_loops(layer)
     best = [_Best() for _ in archs]
-    groups: dict[tuple[object, tuple[Loop, ...]], list[tuple[int, Spatial]]] = {}
+    groups: dict[tuple[object, tuple[Loop, ...]], list[tuple[int, Spatial, int]]] = {}
     for index, arch in enumerate(archs):
+        turns: dict[tuple[Loop, ...], int] = {}  # groups come in the order of the call, which must not decide
         for spatial in candidates(arch, layer):
             loops = temporal_loops(dict(spatial.remaining), factors)
             best[index].tried.append((spatial, loops))
-            groups.setdefault((topology(arch), loops), []).append((index, spatial))
+            groups.setdefault((topology(arch), loops), []).append((index, spatial, turns.setdefault(loops, len(turns))))
     compiled = _KERNELS.compiled(sum(map(len, groups.values()))) if compiled is None else compiled
     for (_, loops), members in groups.items():
         orders = all_orders(loops, sliding)
         size = max(1, ROWS_PER_CHUNK // (len(orders.order) * len(FILLINGS)))
         for start in range(0, len(members), size):
             chunk = members[start : start + size]
-            case = Case(layer, [archs[i] for i, _ in chunk], [s for _, s in chunk], orders)
-            _improve(case, criterion, [best[i] for i, _ in chunk], compiled)
+            case = Case(layer, [archs[i] for i, _, _ in chunk], [s for _, s, _ in chunk], orders)
+            _improve(case, criterion, [(best[i], turn) for i, _, turn in chunk], compiled)
     return [b.metrics or why_not(arch, layer, b.tried, sliding) for arch, b in zip(archs, best, strict=True)]
 
 
@@ -131,12 +134,12 @@ def sliding_loops(layer: Layer) -> frozenset[str]:
     return SLIDING - {outer for outer, kernel in pairs if layer.size(kernel) == 1}
 
 
-def _improve(case: Case, criterion: Criterion, best: list[_Best], compiled: bool) -> None:
-    """Keep the best mapping of each design of a case where it beats what the design has."""
+def _improve(case: Case, criterion: Criterion, best: Sequence[tuple[_Best, int]], compiled: bool) -> None:
+    """Keep the best mapping of each design of a case where it beats what the design has, or its turn came earlier."""
     rows, winners = best_rows_compiled(case, criterion) if compiled else with_winners(case, best_rows(case, criterion))
     for i in range(len(rows)):
-        kept = best[int(rows.design[i])]
-        score = float(rows.first[i]), float(rows.second[i])
+        kept, turn = best[int(rows.design[i])]
+        score = float(rows.first[i]), float(rows.second[i]), turn
         if score < kept.score:
             kept.score, kept.metrics = score, metrics_of(case, rows, winners, i)
 
