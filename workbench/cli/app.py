@@ -25,6 +25,7 @@ from workbench.cli import (
     learning,
     plotting,
     points,
+    report,
     run,
     runs,
     show,
@@ -64,7 +65,7 @@ def _root(
 
 
 COMMANDS = (
-    *(run, control, runs, show, points, design, importance, plotting, compare),
+    *(run, control, runs, show, points, design, importance, plotting, report, compare),
     *(learning, evaluate, dataflow, fidelity, catalogue, importing, database, doctor, ui),
 )
 for module in COMMANDS:
