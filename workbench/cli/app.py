@@ -28,6 +28,7 @@ from workbench.cli import (
     report,
     run,
     runs,
+    serve,
     show,
     ui,
 )
@@ -66,7 +67,7 @@ def _root(
 
 COMMANDS = (
     *(run, control, runs, show, points, design, importance, plotting, report, compare),
-    *(learning, evaluate, dataflow, fidelity, catalogue, importing, database, doctor, ui),
+    *(learning, evaluate, dataflow, fidelity, catalogue, importing, database, doctor, ui, serve),
 )
 for module in COMMANDS:
     module.register(app)

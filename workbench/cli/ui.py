@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -27,8 +28,10 @@ def ui(no_mouse: NoMouse = False, db: Db = None) -> None:
     Runs are processes of their own: closing the workbench, or losing the terminal, touches none of them. '?' lists the
     keys, ctrl+p finds any action. Keys, theme and mouse are set up in a file that '?' names.
     """
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        raise UserError("'dse ui' needs a terminal for all it reads and writes; 'dse runs' and 'dse show' print the same to a pipe.")
+    if not (_served() or all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))):
+        raise UserError(
+            "'dse ui' needs a terminal for all it reads and writes; 'dse runs' and 'dse show' print the same to a pipe."
+        )
     from workbench.tui.app import Workbench
 
     path = lab_path(db)
@@ -37,3 +40,8 @@ def ui(no_mouse: NoMouse = False, db: Db = None) -> None:
     application = Workbench(path)
     application.run(mouse=application.mouse and not no_mouse)
     raise typer.Exit(application.return_code or 0)
+
+
+def _served() -> bool:
+    """Whether a browser is the terminal; see 'dse serve'."""
+    return bool(os.environ.get("TEXTUAL_DRIVER"))
