@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import time
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -43,7 +44,7 @@ _GROW: Final = """
 _NEXT_NUMBER: Final = "SELECT coalesce(max(number) + 1, 0) FROM chunk WHERE run_id = ?"
 
 
-def add(connection: Connection, run_id: int, epoch: int, chunks: list[Encoded]) -> None:
+def add(connection: Connection, run_id: int, epoch: int, chunks: Sequence[Encoded]) -> None:
     """Put chunks behind those that the run has; refuses whoever does not own the run."""
     now_ns, added = time.time_ns(), sum(chunk.points for chunk in chunks)
     row = connection.exec_driver_sql(_GROW, (added, now_ns, now_ns, run_id, epoch)).first()

@@ -15,7 +15,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from store import chunks
 from store.connections import Committing
+from store.encoding import Encoded
 from store.errors import BadRowError
 from store.rows import Context, Evaluation, Point, Progress, Wish, check_json
 from store.runs import by_id, fenced_out
@@ -54,7 +56,7 @@ _CHECKPOINT: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a step leaves: its points, and the whole front (by seq) and the search's state after it."""
+    """What a step leaves: its points or chunks, and the whole front (by seq) and the search's state after it."""
 
     history: Progress
     points: Sequence[Point]
@@ -62,6 +64,7 @@ class Content:
     checkpoint: bytes
     contexts: Sequence[Context] = ()
     evaluations: Sequence[Evaluation] = ()
+    chunks: Sequence[Encoded] = ()
 
 
 class BeingStored:
@@ -80,6 +83,8 @@ def store(connection: Connection, run_id: int, epoch: int, step: Content) -> Wis
     wish = advance(connection, run_id, epoch, step.history, len(step.points))
     add_evaluations(connection, step.contexts, step.evaluations)
     add_points(connection, run_id, step.points, step.history)
+    if step.chunks:
+        chunks.add(connection, run_id, epoch, step.chunks)
     set_front(connection, run_id, step.front)
     add_history(connection, run_id, step.history)
     set_checkpoint(connection, run_id, step.history.step, step.checkpoint)

@@ -197,7 +197,7 @@ def run(
         return
     work = _Work(lab, row, workers)
     epoch = lab.claim(run_id)
-    with _marking(lab, run_id, epoch), beating(lambda: lab.heartbeat(run_id, epoch), BEAT_SECONDS):
+    with marking(lab, run_id, epoch), beating(lambda: lab.heartbeat(run_id, epoch), BEAT_SECONDS):
         work.restore()
         wish, before = lab.run(run_id).wish, _NONE
         while work.over() is None and wish is None and not should_stop():
@@ -236,7 +236,7 @@ _NONE = _Stored(None, None, None)
 
 
 @contextmanager
-def _marking(lab: Lab, run_id: int, epoch: int) -> Iterator[None]:
+def marking(lab: Lab, run_id: int, epoch: int) -> Iterator[None]:
     """Marks the run by how the work on it ended, if it did not end well; the exception goes on."""
 
     def mark(status: str, error: str | None = None) -> None:

@@ -19,6 +19,9 @@ Floats = NDArray[np.float64]
 L2_ENERGY, L1_ENERGY = 18.61, 1.68
 """In MAC energies for each element (F40)."""
 
+BUFFER_UM2, BUFFER_MW = 0.104, 0.00345
+"""Area and power of an element of either buffer (F41)."""
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -177,7 +180,7 @@ def area_um2(pes: Ints, simd: Ints, l1: Ints, l2: Ints, noc: Ints) -> Floats:
     """Chip area for buffers of some elements (F41): the arbiter grows with the square of the PEs (Q15)."""
     bus = 101.7938 * (14.662 * pes + 28.895) * noc
     arbiter = np.maximum(395.473 * _arbiter(pes), 395.473)
-    total: Floats = pes * (283 * simd + 0.104 * l1) + 0.104 * l2 + bus + arbiter
+    total: Floats = pes * (283 * simd + BUFFER_UM2 * l1) + BUFFER_UM2 * l2 + bus + arbiter
     return total
 
 
@@ -185,7 +188,7 @@ def power_mw(pes: Ints, simd: Ints, l1: Ints, l2: Ints, noc: Ints) -> Floats:
     """Power for buffers of some elements (F41), whatever they do."""
     bus = 0.0008 * (14.662 * pes + 28.895) * noc
     arbiter = np.maximum(0.00034 * _arbiter(pes), 0.34)
-    total: Floats = pes * (1.2223 * simd + 0.00345 * l1) + 0.00345 * l2 + bus + arbiter
+    total: Floats = pes * (1.2223 * simd + BUFFER_MW * l1) + BUFFER_MW * l2 + bus + arbiter
     return total
 
 

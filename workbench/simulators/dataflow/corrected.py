@@ -181,7 +181,7 @@ def evaluated(
     bound = {name: values[:, 0] for name, values in found.bound_by.items()}
     bound["DRAM"] = waiting + onload + offload
     needs = DOUBLE * np.stack(nest.tile_of_pe, axis=1) * elements
-    cluster_area, cluster_energy = _clusters(nest, moves, bits)
+    cluster_area, cluster_energy = clusters_of(nest, moves, bits)
     return Result(
         nest,
         moves,
@@ -200,7 +200,7 @@ def evaluated(
     )
 
 
-def _clusters(nest: Nest, moves: Moves, bits: Bits) -> tuple[Floats, Floats]:
+def clusters_of(nest: Nest, moves: Moves, bits: Bits) -> tuple[Floats, Floats]:
     """Area (b,) of the clusters' buffers and energy (b, 3) of their accesses."""
     area, energy = np.zeros(len(nest.batch)), np.zeros((len(nest.batch), 3))
     clusters = nest.batch.clusters
