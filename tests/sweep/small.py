@@ -9,7 +9,8 @@ from workbench.problem.metrics import Metrics
 from workbench.problem.workload import Workload
 from workbench.simulators.dataflow import DataflowSettings, DataflowSimulator, compatible
 from workbench.sweep.plan import L1, L2, NOC, PES, Plan, SweepSettings, task_of
-from workbench.sweep.study import Counts, Study
+from workbench.sweep.study import Study
+from workbench.sweep.summary import Counts
 
 RANGES = {
     PES: (2, 7, 16, 40, 64, 168),

@@ -30,6 +30,7 @@ from workbench.cli import (
     runs,
     serve,
     show,
+    sweep,
     ui,
 )
 from workbench.cli.codes import BROKEN, EPILOG, INTERRUPTED, OK, USER
@@ -67,7 +68,7 @@ def _root(
 
 COMMANDS = (
     *(run, control, runs, show, points, design, importance, plotting, report, compare),
-    *(learning, evaluate, dataflow, fidelity, catalogue, importing, database, doctor, ui, serve),
+    *(learning, evaluate, dataflow, sweep, fidelity, catalogue, importing, database, doctor, ui, serve),
 )
 for module in COMMANDS:
     module.register(app)

@@ -17,6 +17,8 @@ from workbench.cli.output import Column, emit_csv, emit_json, number, stdout, ta
 from workbench.cli.plot import ASCII, UNICODE, scatter
 from workbench.cli.stored import there
 from workbench.problem.metrics import METRIC_UNITS
+from workbench.sweep.summary import NAME as SWEEP
+from workbench.sweep.summary import counts_of
 from workbench.views.export import front_columns, front_head, front_wanted, member_data, sorted_members
 from workbench.views.quantity import METRIC_WORDS, metric
 from workbench.views.stored import StoredRun
@@ -39,6 +41,8 @@ def show_front(
         if confirmation is not None:
             head["confirmed_on"] = confirmation.simulator.fingerprint
             front = [{**row, "confirmed": confirmation.payload(row)} for row in front]
+        if run.row.search == SWEEP:
+            head |= counts_of(lab, run.row.id)._asdict()
         emit_json({**head, **front_wanted(run), "front": front})
     elif form == "csv":
         more = [confirmation.columns(member) if confirmation else {} for member in members]

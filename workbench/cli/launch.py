@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +26,16 @@ from workbench.knowledge import names_runs
 from workbench.runner import Step, make_simulator, run, start
 from workbench.searches import SEARCHES
 from workbench.simulators.base import Simulator
+from workbench.sweep import running
+from workbench.sweep.plan import Plan
+from workbench.sweep.running import SweepStep
+from workbench.sweep.summary import NAME as SWEEP
+from workbench.sweep.summary import counts_of
 from workbench.views.export import sorted_members
 from workbench.views.pace import Reading
 from workbench.views.quantity import count, duration
 from workbench.views.request import Changes, RunRequest
-from workbench.views.runs import learns_from
+from workbench.views.runs import learns_from, with_settings
 from workbench.views.stored import StoredRun
 from workbench.workers import Workers
 
@@ -76,6 +81,15 @@ def begin(request: RunRequest, how: Handling) -> int:
         return _detached(lab, row, how) if how.detach else _work(lab, row, how, confirming)
 
 
+def begin_sweep(plan: Plan, note: str, how: Handling) -> int:
+    """A new sweep, worked on until it is over or stopped."""
+    path = ready_lab_path(how.db)
+    with Lab.open(path) as lab:
+        row = lab.create_run(running.asked(plan, note))
+        say(f"run {row.id}: {title(row)}, {count(plan.covered)} designs, into {path}")
+        return _detached(lab, row, how) if how.detach else _work(lab, row, how, None)
+
+
 def clone(ref: str, changes: Changes, how: Handling) -> int:
     """A new run of a stored run's task, by another search or seed."""
     with Lab.open(there(lab_path(how.db)), create=False) as lab:
@@ -109,8 +123,13 @@ def go_on(ref: str, how: Handling) -> int:
             say(f"run {row.id} is done already; this is what it found")
             _print_result(lab, row.id, how.form, None)
             return OK
-        say(f"run {row.id}: {title(row)}, from design {row.points} on")
+        say(f"run {row.id}: {title(row)}, from {_place(lab, row)} on")
         return _detached(lab, row, how) if how.detach else _work(lab, row, how, None)
+
+
+def _place(lab: Lab, row: Run) -> str:
+    """Where a stored run goes on."""
+    return f"design {count(counts_of(lab, row.id).covered if row.search == SWEEP else row.points)}"
 
 
 def _detached(lab: Lab, row: Run, how: Handling) -> int:
@@ -136,12 +155,14 @@ def _has_turn(lab: Lab, row: Run, slots: int, stop: StopRequest) -> bool:
 
 def title(row: Run) -> str:
     """What a run is, in one line."""
+    if row.search == SWEEP:
+        return f"sweep of {row.arch} on {row.workload}, {with_settings(row.simulator, row.simulator_settings)}"
     return f"{row.arch} on {row.workload}, {row.search}, seed {row.seed}"
 
 
 def _work(lab: Lab, row: Run, how: Handling, confirming: Simulator | None) -> int:
     """Runs the steps; whatever ends them, the last line tells how to go on."""
-    last: Step | None = None
+    last: Shown | None = None
     seconds = 0.0
     resume = command(f"dse resume {row.id}", how.db)
     with ExitStack() as exits:
@@ -150,11 +171,11 @@ def _work(lab: Lab, row: Run, how: Handling, confirming: Simulator | None) -> in
             say(f"paused before its turn. To go on: {resume}")
             return INTERRUPTED
         workers = exits.enter_context(Workers(how.jobs))
-        display = exits.enter_context(watch(_at_start(row), stop, how.form != "table"))
+        display = exits.enter_context(watch(_at_start(lab, row), stop, how.form != "table"))
         try:
-            for last in run(lab, row.id, lambda: bool(stop), workers):
+            for last in _steps(lab, row, stop, workers):
                 seconds += last.seconds
-                display.show(_reading(row, last))
+                display.show(last.reading)
         except KeyboardInterrupt:
             exits.close()
             say(f"stopped at once; all stored steps are safe. To go on: {resume}")
@@ -173,19 +194,20 @@ def _work(lab: Lab, row: Run, how: Handling, confirming: Simulator | None) -> in
 def _end(
     lab: Lab,
     row: Run,
-    last: Step | None,
+    last: Shown | None,
     seconds: float,
     how: Handling,
     confirming: Simulator | None,
 ) -> int:
     status = lab.run(row.id).status  # another process may have asked it to stop
     paused = status in ("paused", "cancelled")
-    points = last.points if last else row.points
+    points = last.reading.points if last else _at_start(lab, row).points
     if paused:
         say(f"{status} after {count(points)} designs")
     else:
         reason = last.stopped if last and last.stopped else "nothing was left to do"
-        say(f"done, {reason}: {count(points)} designs, {duration(seconds)} of work in this session")
+        said = f"; {last.reading.counts}" if last and last.reading.counts else ""
+        say(f"done, {reason}: {count(points)} designs, {duration(seconds)} of work in this session{said}")
     confirmation = None
     if confirming is not None and not paused:
         with Workers(how.jobs) as workers:
@@ -219,8 +241,45 @@ def _print_result(lab: Lab, run_id: int, form: Format, confirmation: Confirmatio
     print_plot(console, lab, stored)
 
 
-def _at_start(row: Run) -> Reading:
-    """What the row knows, before the first step of this session."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A step that is stored: how far the run is, the step's seconds, and why it was the last one."""
+
+    reading: Reading
+    seconds: float
+    stopped: str | None
+
+
+def _steps(lab: Lab, row: Run, stop: StopRequest, workers: Workers) -> Iterator[Shown]:
+    """The steps of a run, a search or a sweep."""
+    if row.search == SWEEP:
+        for swept in running.run(lab, row.id, lambda: bool(stop)):
+            yield Shown(_swept(swept), swept.seconds, "all covered" if swept.over else None)
+        return
+    for step in run(lab, row.id, lambda: bool(stop), workers):
+        yield Shown(_reading(row, step), step.seconds, step.stopped)
+
+
+def _swept(step: SweepStep) -> Reading:
+    return Reading(
+        points=step.counts.covered,
+        budget=step.size,
+        simulated=step.counts.evaluated,
+        hits=0,
+        feasible=step.counts.valid,
+        front_size=step.front_size,
+        hypervolume=step.hypervolume,
+        best=step.best,
+        counts=step.counts.words(),
+    )
+
+
+def _at_start(lab: Lab, row: Run) -> Reading:
+    """What the lab knows, before the first step of this session."""
+    if row.search == SWEEP:
+        counts, best = counts_of(lab, row.id), json.loads(row.best) if row.best else {}
+        budget = json.loads(row.stop)["budget"]
+        return _swept(SweepStep(counts, budget, row.front_size, row.hypervolume or 0.0, best, 0.0))
     return Reading(
         points=row.points,
         budget=json.loads(row.stop)["budget"],

@@ -17,6 +17,8 @@ from store.rows import STATUSES, Progress
 from workbench.cli.options import Format, command
 from workbench.cli.output import Column, emit, emit_csv, emit_json, listed, number, stdout, table, words
 from workbench.errors import unknown_name
+from workbench.sweep.summary import NAME as SWEEP
+from workbench.sweep.summary import summaries
 from workbench.views import runlist
 from workbench.views.bars import sparkline
 from workbench.views.filter import parse
@@ -89,6 +91,7 @@ def _payload(lab: Lab, run: StoredRun, history: Sequence[Progress]) -> dict[str,
         "models": [key.hex() for key in lab.run_models(row.id)],
         "front": [point.seq for point in run.front],
         "history": [{**progress._asdict(), "best": json.loads(progress.best)} for progress in history],
+        **({"swept": [each._asdict() for each in summaries(lab, row.id)]} if row.search == SWEEP else {}),
     }
 
 

@@ -29,8 +29,6 @@ from workbench.simulators.dataflow.tensors import DataLayer
 
 Ints = NDArray[np.int64]
 
-NAME = "sweep"
-"""What a run that is a sweep has for its search."""
 BYTE = 8
 OBJECTIVES = ("latency_cycles", "energy_pj", "area_um2")
 PES, NOC, L1, L2 = "pes", "noc_bits", "l1_bits", "l2_bits"

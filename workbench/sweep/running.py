@@ -31,8 +31,9 @@ from workbench.runner import make_simulator, marking
 from workbench.simulators.dataflow import DataflowSimulator
 from workbench.stop import Stop
 from workbench.sweep.kept import Kept, designs_of
-from workbench.sweep.plan import NAME, OBJECTIVES, Plan, SweepSettings
-from workbench.sweep.study import Counts, Study
+from workbench.sweep.plan import OBJECTIVES, Plan, SweepSettings
+from workbench.sweep.study import Study
+from workbench.sweep.summary import NAME, Counts
 
 STEP_BLOCKS = 64
 STEP_CELLS = 2**20
@@ -92,20 +93,6 @@ def plan_of(row: Run) -> Plan:
     return Plan(
         Task.from_canonical(loads(row.task)), simulator, SweepSettings.model_validate(loads(row.search_settings))
     )
-
-
-def summaries(lab: Lab, run_id: int) -> list[Counts]:
-    """What each step of a sweep has covered, found valid and evaluated, the first one first."""
-    checkpoint = lab.checkpoint(run_id)
-    return [Counts(*each) for each in loads(checkpoint.state)["counts"]] if checkpoint else []
-
-
-def counts_of(lab: Lab, run_id: int) -> Counts:
-    """All of that together."""
-    found = Counts()
-    for each in summaries(lab, run_id):
-        found = found.plus(each)
-    return found
 
 
 def run(lab: Lab, run_id: int, should_stop: Callable[[], bool] = lambda: False) -> Iterator[SweepStep]:

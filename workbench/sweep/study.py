@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,21 +14,10 @@ from workbench.sweep.compatible import CompatibleBlock
 from workbench.sweep.corrected import CorrectedBlock
 from workbench.sweep.plan import Block, Plan
 from workbench.sweep.screen import Screen
+from workbench.sweep.summary import Counts
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-
-class Counts(NamedTuple):
-    """Designs: decided, valid, and costed in all three objectives."""
-
-    covered: int = 0
-    valid: int = 0
-    evaluated: int = 0
-
-    def plus(self, other: Counts) -> Counts:
-        """Both together."""
-        return Counts(*(a + b for a, b in zip(self, other, strict=True)))
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from workbench.views.quantity import METRIC_WORDS, count, duration, metric
+from workbench.views.quantity import METRIC_WORDS, count, duration, metric, si
 
 RATE_SECONDS = 30.0
 """The rate is that of the last so many seconds: what the run does now, not what it did an hour ago."""
@@ -23,6 +23,8 @@ class Reading:
     front_size: int
     hypervolume: float | None
     best: dict[str, float]
+    counts: str | None = None
+    """What came of the designs, where that is not told by the numbers."""
 
 
 @dataclass(slots=True)
@@ -57,7 +59,7 @@ def done_text(reading: Reading, pace: Pace) -> str:
     parts = [f"{count(reading.points)}{goal} designs"]
     rate, left = pace.per_second, pace.seconds_left(reading)
     if rate is not None:
-        parts.append(f"{rate:.3g}/s")
+        parts.append(f"{rate:.3g}/s" if rate < 1e5 else f"{si(rate, digits=3)}/s")
     if left:
         parts.append(f"{duration(round(left))} left")
     return "  ".join(parts)
@@ -72,6 +74,8 @@ def best_text(reading: Reading) -> str:
 
 def counts_text(reading: Reading) -> str:
     """Where the outcomes came from, and how many were none."""
+    if reading.counts is not None:
+        return reading.counts
     lost = reading.points - reading.feasible
     share = f" ({reading.hits / (reading.hits + reading.simulated):.0%})" if reading.hits else ""
     from_lab = f"from the lab {count(reading.hits)}{share}"

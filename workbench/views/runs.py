@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from store.database import Lab
 from store.removing import Dependents
 from store.rows import Progress, Run
+from workbench.sweep.summary import NAME as SWEEP
+from workbench.sweep.summary import counts_of
 from workbench.views.bars import percent
 from workbench.views.quantity import METRIC_WORDS, age, count, duration, metric
 
@@ -28,6 +30,8 @@ def as_data(lab: Lab, run: Run) -> dict[str, Any]:
     content["status"] = lab.live_status(run)
     content["budget"] = json.loads(run.stop)["budget"]
     content["best"] = json.loads(run.best) if run.best else {}
+    if run.search == SWEEP:
+        content |= counts_of(lab, run.id)._asdict()
     return content
 
 
@@ -35,7 +39,7 @@ def in_words(row: dict[str, Any]) -> dict[str, Any]:
     """Of a run as data, what a line of a list says."""
     looked_up = row["hits"] + row["evaluations"]
     return {
-        "designs": f"{count(row['points'])}/{count(row['budget'])}",
+        "designs": f"{count(row.get('covered', row['points']))}/{count(row['budget'])}",
         "hits_share": f"{row['hits'] / looked_up:.0%}" if looked_up else "-",
         "age": age(time.time() - row["updated_ns"] / 1e9),
     }
@@ -58,6 +62,8 @@ def facts(lab: Lab, run: StoredRun, history: Sequence[Progress]) -> list[tuple[s
         ("outcomes", outcomes(row)),
         ("work", work(history)),
     ]
+    if row.search == SWEEP:
+        told[-3:] = _swept(lab, row, history)
     if knowledge := learns_from(lab, row.id):
         told.append(("learns from", knowledge))
     if tags := lab.tags(row.id):
@@ -67,6 +73,18 @@ def facts(lab: Lab, run: StoredRun, history: Sequence[Progress]) -> list[tuple[s
     if row.error:
         told.append(("error", row.error))
     return told
+
+
+def _swept(lab: Lab, row: Run, history: Sequence[Progress]) -> list[tuple[str, str]]:
+    """What there is to say of a sweep."""
+    counts, seconds = counts_of(lab, row.id), sum(progress.seconds for progress in history)
+    rate = f"{duration(seconds)}, {counts.covered / seconds:.3g} designs a second" if seconds else "none yet"
+    kept = f"; {count(row.chunk_points)} in chunks" if row.chunk_points else ""
+    return [
+        ("designs", f"of {count(json.loads(row.stop)['budget'])}: {counts.words()}"),
+        ("stored", f"{count(row.points)} that came to the front, in {count(row.steps)} steps{kept}"),
+        ("work", rate),
+    ]
 
 
 def learns_from(lab: Lab, run_id: int) -> str:
