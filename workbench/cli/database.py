@@ -9,6 +9,7 @@ import typer
 
 from workbench.cli.codes import BROKEN
 from workbench.cli.options import Db, Json
+from workbench.views.places import place
 
 Other = Annotated[Path, typer.Argument(metavar="OTHER", help="Another lab database, which stays as it is.")]
 Copy = Annotated[Path, typer.Argument(metavar="FILE", help="A file that does not exist yet.")]
@@ -59,14 +60,14 @@ def merge(other: Other, db: Db = None, json: Json = False) -> None:
     """
     from workbench.cli.databaseview import merge_labs
 
-    merge_labs(other.expanduser(), db, json)
+    merge_labs(place(other), db, json)
 
 
 def backup(file: Copy, db: Db = None, json: Json = False) -> None:
     """Copy the lab to a new file, compact and in one piece. Runs may go on meanwhile."""
     from workbench.cli.databaseview import back_up_lab
 
-    back_up_lab(file.expanduser(), db, json)
+    back_up_lab(place(file), db, json)
 
 
 def export(
@@ -86,7 +87,7 @@ def export(
     """
     from workbench.cli.exchangeview import Choice, export
 
-    export(file.expanduser(), form, Choice(run or (), task, context or ()), db, json)
+    export(place(file), form, Choice(run or (), task, context or ()), db, json)
 
 
 def import_file(file: Exported, db: Db = None, json: Json = False) -> None:
@@ -96,7 +97,7 @@ def import_file(file: Exported, db: Db = None, json: Json = False) -> None:
     """
     from workbench.cli.exchangeview import import_file
 
-    import_file(file.expanduser(), db, json)
+    import_file(place(file), db, json)
 
 
 def verify(db: Db = None, json: Json = False) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from workbench.errors import UserError
+from workbench.views.places import place
 
 Format = Literal["table", "json", "csv"]
 
@@ -124,7 +125,7 @@ def chosen(as_json: bool, as_csv: bool) -> Format:
 def lab_path(db: Path | None) -> Path:
     """Where the lab database lies when nobody says."""
     if db is not None:
-        return db.expanduser()
+        return place(db)
     from platformdirs import user_data_path
 
     return user_data_path("dse-workbench", appauthor=False) / "lab.db"

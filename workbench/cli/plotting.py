@@ -55,6 +55,7 @@ def plot(
     from workbench.cli.stored import open_to_look
     from workbench.views.filter import parse
     from workbench.views.pictures import Look, draw_convergence, draw_front, draw_overlay
+    from workbench.views.places import place
     from workbench.views.points import names
     from workbench.views.stored import StoredRun
 
@@ -64,7 +65,7 @@ def plot(
         raise UserError("-x, -y, --linear and --where are for fronts: leave them out, or --of convergence.")
     if where and len(run) > 1:
         raise UserError("--where is for the points of one run: give one run, or leave it out.")
-    file, look = out.expanduser(), Look(x, y, linear)
+    file, look = place(out), Look(x, y, linear)
     with open_to_look(db) as lab:
         if of == "convergence":
             draw_convergence(lab, run, file)

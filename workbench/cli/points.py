@@ -19,6 +19,7 @@ Where = Annotated[
 ]
 Sort = Annotated[str, typer.Option("--sort", metavar="NAME", help="By this metric or axis; -NAME: the greatest first.")]
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, max=MOST, help="At most so many.")]
+Every = Annotated[bool, typer.Option("--all", help="However many there are.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -31,6 +32,7 @@ def points(
     where: Where = "",
     sort: Sort = "seq",
     limit: Limit = 50,
+    every: Every = False,
     db: Db = None,
     json: Json = False,
     csv: Csv = False,
@@ -48,4 +50,4 @@ def points(
 
     form = chosen(json, csv)
     with open_to_look(db) as lab:
-        list_points(lab, StoredRun.read(lab, run), form, where, sort, limit)
+        list_points(lab, StoredRun.read(lab, run), form, where, sort, None if every else limit)

@@ -17,7 +17,7 @@ from workbench.views.quantity import METRIC_WORDS, count, metric
 from workbench.views.stored import StoredRun
 
 
-def list_points(lab: Lab, run: StoredRun, form: Format, where: str, sort: str, limit: int) -> None:
+def list_points(lab: Lab, run: StoredRun, form: Format, where: str, sort: str, limit: int | None) -> None:
     """The points for which the filter holds, in the form asked for."""
     condition = parse(where, names(run.task))
     by = sort_term(run.task, sort.removeprefix("-"))
@@ -50,7 +50,7 @@ def _print(lab: Lab, run: StoredRun, found: list[PointRow], where: Condition | N
     console.print(table(shown, rows))
     matching = lab.count_points(run.row.id, where)
     if len(found) < matching:
-        say(f"{count(len(found))} of {count(matching)} points; all of them: --limit {matching}")
+        say(f"{count(len(found))} of {count(matching)} points; all of them: --all")
 
 
 def _rest(row: PointRow, differing: list[str]) -> str:

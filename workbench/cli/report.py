@@ -26,10 +26,11 @@ def report(run: RunRef, out: Out, db: Db = None, json: Json = False) -> None:
     """
     from workbench.cli.output import told_file
     from workbench.cli.stored import open_to_look
+    from workbench.views.places import place
     from workbench.views.report import write_report
     from workbench.views.stored import StoredRun
 
-    file = out.expanduser()
+    file = place(out)
     with open_to_look(db) as lab:
         write_report(lab, StoredRun.read(lab, run), file)
     told_file(file, json)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -84,28 +84,31 @@ def member_data(member: Mapping[str, Any]) -> dict[str, Any]:
 # Into files
 
 
-def write_front(run: StoredRun, file: Path) -> int:
-    """The members of a run's front into a new file; how many there are.
+def write_rows(file: Path, keys: Sequence[str], rows: Sequence[Mapping[str, Any]], payload: Any) -> None:
+    """Rows into a new file; as JSON it holds the payload, which says the same.
 
     Raises:
-        UserError: nothing says in which form, or there is something already.
+        UserError: nothing says in which form.
+        StoreError: there is something at the file's place already, or it cannot be written.
     """
-    members, form = sorted_members(run), sheet_form(file)
+    form = sheet_form(file)
     with new_file(file) as part, part.open("w", encoding="utf-8", newline="") as out:
         if form == "csv":
-            write_csv(out, front_columns(run), members)
+            write_csv(out, keys, rows)
         else:
-            content = {**front_head(run), **front_wanted(run), "front": [member_data(member) for member in members]}
-            out.write(json_text(content) + "\n")
+            out.write(json_text(payload) + "\n")
+
+
+def write_front(run: StoredRun, file: Path) -> int:
+    """The members of a run's front into a new file, as `write_rows` does; how many there are."""
+    members = sorted_members(run)
+    payload = {**front_head(run), **front_wanted(run), "front": [member_data(member) for member in members]}
+    write_rows(file, front_columns(run), members, payload)
     return len(members)
 
 
 def write_points(lab: Lab, run: StoredRun, listing: Listing, file: Path) -> int:
-    """Points of a run into a new file; how many there are.
-
-    Raises:
-        UserError: nothing says in which form, or there is something already.
-    """
+    """Points of a run into a new file, as `write_rows` does, but however many there are; how many that is."""
     form, told = sheet_form(file), _Counted(point_rows(lab, run, listing))
     with new_file(file) as part, part.open("w", encoding="utf-8", newline="") as out:
         if form == "csv":

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from workbench.tui.screens.base import LabScreen
 from workbench.tui.screens.dialogs import Line, Question
+from workbench.tui.screens.takeaway import Export, TakeAway, of_run
 
 if TYPE_CHECKING:
     from store.rows import Run, Wish
     from workbench.tui.labfile import LabFile
 
 
-class RunActions(LabScreen[Any]):
-    """Pause, resume, cancel, clone, tag, delete the run under the cursor; look at its front and importance."""
+class RunActions(TakeAway):
+    """Pause, resume, cancel, clone, tag, delete, export the run under the cursor; look at its front and importance."""
 
     RUN_BINDINGS: ClassVar[tuple[BindingType, ...]] = (
         Binding("p", "pause", "Pause", id="run.pause"),
@@ -28,6 +28,7 @@ class RunActions(LabScreen[Any]):
         Binding("d", "delete", "Delete", id="run.delete"),
         Binding("f", "front", "Front", id="run.front"),
         Binding("i", "importance", "Importance", id="run.importance", show=False),
+        TakeAway.EXPORT_UNSAID,
     )
 
     @property
@@ -37,6 +38,9 @@ class RunActions(LabScreen[Any]):
 
     def removed(self) -> None:
         """The run is gone."""
+
+    def exports(self) -> Sequence[Export]:
+        return () if self.run_id is None else of_run(self.run_id)
 
     # To other screens
 

@@ -17,6 +17,7 @@ from workbench.tui.asking import AskingScreen
 from workbench.tui.cloudplot import axis
 from workbench.tui.labfile import LabFile
 from workbench.tui.screens.front import FrontScreen
+from workbench.tui.screens.takeaway import Export, TakeAway, of_runs
 from workbench.tui.widgets.curve import SIGNS, Curve, Trace
 from workbench.tui.widgets.frame import Axis
 from workbench.tui.widgets.palette import RICH, palette
@@ -35,7 +36,7 @@ _STRIDE = 2**40
 """A point's id in the plot is its run's place times this, plus its seq."""
 
 
-class CompareScreen(AskingScreen[Overlay]):
+class CompareScreen(TakeAway, AskingScreen[Overlay]):
     """Two to six runs."""
 
     DEFAULT_CSS = """
@@ -52,6 +53,7 @@ class CompareScreen(AskingScreen[Overlay]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "turn", "Fronts or convergence", id="compare.turn"),
         Binding("v", "evenly", "Log or linear", id="compare.log"),
+        TakeAway.EXPORT,
     ]
 
     def __init__(self, run_ids: Sequence[int]) -> None:
@@ -75,6 +77,9 @@ class CompareScreen(AskingScreen[Overlay]):
     def data(self) -> Overlay | None:
         """The runs as they were last read."""
         return self._data
+
+    def exports(self) -> Sequence[Export]:
+        return of_runs(self.run_ids)
 
     def load(self, lab: LabFile) -> Overlay:
         return overlay(lab.reading(), self.run_ids)

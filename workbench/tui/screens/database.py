@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -18,6 +17,7 @@ from workbench.tui.labfile import LabFile
 from workbench.tui.screens.base import LabScreen, one_line
 from workbench.tui.screens.dialogs import Line
 from workbench.views.lab import brought, statistics_words
+from workbench.views.places import place
 from workbench.views.quantity import bits, count
 
 
@@ -96,16 +96,14 @@ class Database(LabScreen[None]):
 
     def _backup(self, name: str | None) -> None:
         if name:
-            copy = Path(name).expanduser()
-            self._begin("copying", f"dse db backup {name}", partial(_back_up, self.lab, copy))
+            self._begin("copying", f"dse db backup {name}", partial(_back_up, self.lab, name))
 
     def action_merge(self) -> None:
         self.app.push_screen(Line("Another lab database, which stays as it is", hint="other.db"), self._merge)
 
     def _merge(self, name: str | None) -> None:
         if name:
-            other = Path(name).expanduser()
-            self._begin("merging", f"dse db merge {name}", partial(_merge, self.lab, other))
+            self._begin("merging", f"dse db merge {name}", partial(_merge, self.lab, name))
 
 
 # In threads, each on a connection of its own, so that what the other screens read does not wait for it
@@ -123,12 +121,14 @@ def _verify(lab: LabFile) -> list[str]:
     return told or ["The lab is sound."]
 
 
-def _back_up(lab: LabFile, copy: Path) -> list[str]:
+def _back_up(lab: LabFile, name: str) -> list[str]:
+    copy = place(name)
     size = upkeep.back_up(lab.path, copy, BUSY_SECONDS)
     return [f"{lab.path} is backed up in {copy} ({bits(size * 8)})."]
 
 
-def _merge(lab: LabFile, other: Path) -> list[str]:
+def _merge(lab: LabFile, name: str) -> list[str]:
+    other = place(name)
     with merging.opened(other, BUSY_SECONDS) as source, lab.writing() as opened:
         merged = opened.merge(source)
     lines = [f"merged {other}", *(f"{label}: {text}" for label, text in brought(merged))]

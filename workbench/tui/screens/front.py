@@ -5,6 +5,7 @@ The cursor is one: wherever it moves, plot, table and detail follow. A filter ho
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -21,6 +22,7 @@ from workbench.tui.cloudplot import PLAIN, Shown, axis, plotted
 from workbench.tui.detailpane import DetailPane
 from workbench.tui.labfile import LabFile
 from workbench.tui.screens.dialogs import Choice
+from workbench.tui.screens.takeaway import Export, TakeAway, Wanted, of_run
 from workbench.tui.sources import PointSource
 from workbench.tui.widgets.frame import Axis
 from workbench.tui.widgets.pages import Sorting
@@ -48,7 +50,7 @@ class FrontData:
     matching: Mask
 
 
-class FrontScreen(AskingScreen[FrontData]):
+class FrontScreen(TakeAway, AskingScreen[FrontData]):
     """Points of a run to look at, filter and choose."""
 
     DEFAULT_CSS = """
@@ -82,6 +84,8 @@ class FrontScreen(AskingScreen[FrontData]):
         Binding("n", "member(1)", "Next member", id="front.next"),
         Binding("N", "member(-1)", "Previous member", id="front.previous", show=False),
         Binding("w", "detail", "Detail", id="front.detail"),
+        TakeAway.COPY,
+        TakeAway.EXPORT,
         Binding("tab", "app.focus_next", "Next pane", show=False),
     ]
 
@@ -119,6 +123,23 @@ class FrontScreen(AskingScreen[FrontData]):
     def data(self) -> FrontData | None:
         """The run and its points as they were last read."""
         return self._data
+
+    # What is taken along
+
+    def design(self) -> tuple[int, int] | None:
+        return None if self._seq is None else (self.run_id, self._seq)
+
+    def exports(self) -> Sequence[Export]:
+        """What the plot shows: its axes, and the points that the filter and what is hidden leave."""
+        if self.shown is None:
+            return of_run(self.run_id)
+        hidden = [] if self.shown.infeasible else ["feasible"]
+        hidden += [] if self.shown.dominated else ["front"]
+        parts = [*([f"({self.filter_text})"] if self.filter_text else []), *hidden]
+        linear = not (self.shown.x_log or self.shown.y_log)
+        sorting = self.query_one(PagedTable).sorting
+        sort = f"{'-' if sorting.descending else ''}{sorting.key}"
+        return of_run(self.run_id, Wanted(" and ".join(parts), sort, self.shown.x, self.shown.y, linear))
 
     # Reading
 

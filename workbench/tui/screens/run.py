@@ -56,6 +56,7 @@ class RunScreen(RunActions, LabScreen[Watched]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         *RunActions.RUN_BINDINGS,
+        RunActions.COPY_UNSAID,
         Binding("b", "bests", "Bests", id="run.bests", show=False),
         Binding("enter", "front", "Front", id="run.open-front", show=False),
     ]
@@ -128,6 +129,10 @@ class RunScreen(RunActions, LabScreen[Watched]):
         bests = self.query_one("#bests", Curve)
         bests.set_axes(Axis("designs"), Axis("best so far, % of the first"))
         bests.draw_traces(traces)
+
+    def design(self) -> tuple[int, int] | None:
+        seq = self.query_one(Scatter).highlighted
+        return None if seq is None else (self._run_id, seq)
 
     def action_bests(self) -> None:
         self.toggle_class("show-bests")

@@ -112,7 +112,7 @@ def _commands(lab: Lab, run: StoredRun) -> Facts:
         *([("the same search again", again)] if again else []),
         ("the run with its history", f"dse show {number}"),
         ("its front as data", f"dse front {number} --csv"),
-        ("all of its points as data", f"dse points {number} --limit {max(1, run.row.points)} --csv"),
+        ("all of its points as data", f"dse points {number} --all --csv"),
         ("what decides", f"dse importance {number}"),
         ("this page", f"dse report {number} -o run{number}.html"),
     ]
