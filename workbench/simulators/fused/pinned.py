@@ -1,0 +1,147 @@
+"""One layer on the loop-nest engine with operands pinned to a memory on chip: what they would move above it, they
+do not.
+
+The engine lets every operand begin and end in the last memory. An operand that is pinned lies whole in its memory: so
+the mapping that the engine finds keeps all of it there, and the links between there and the last memory are taken out
+of energy and latency, by the engine's own formulas (`Moves`). Without pins the outcome is the engine's, unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from workbench.problem.arch import Arch
+from workbench.problem.layer import LOOP_DIMS, Layer
+from workbench.problem.metrics import LayerMapping, Metrics
+from workbench.simulators.loopnest.allocate import Rows, fitting
+from workbench.simulators.loopnest.case import BUSY, LOAD, PERIODS, REAL, Case
+from workbench.simulators.loopnest.cost import Moves
+from workbench.simulators.loopnest.engine import Criterion, evaluate_layer, sliding_loops
+from workbench.simulators.loopnest.orders import OPERANDS, Bools, tabulate
+from workbench.simulators.loopnest.spatial import candidates
+
+Pins = tuple[tuple[str, int], ...]
+"""Operand and the memory it lies in, where that is not the last one."""
+
+WIDE = 64
+"""How much wider the last memory is where a mapping is looked for as if it did not limit: pinned maps do not cross."""
+
+
+@dataclass(frozen=True)
+class LayerRun:
+    """What one layer on the array comes to.
+
+    `dram_bits` are those of weights, inputs and outputs; `port_cycles` (q,) how long each port of each memory is busy.
+    """
+
+    latency_cycles: float
+    energy_pj: float
+    dram_bits: tuple[float, float, float]
+    port_cycles: tuple[float, ...]
+
+
+class Runner:
+    """Evaluates layers on one architecture whose memories may be smaller or larger; equal ones once."""
+
+    def __init__(self, arch: Arch, criterion: Criterion, factors: int) -> None:
+        self.arch, self.factors = arch, factors
+        self.criterion: Criterion = criterion
+        self.sizes = tuple(memory.size_bits for memory in arch.memories)
+        self._known: dict[tuple[object, ...], LayerRun | None] = {}
+
+    def run(self, layer: Layer, pins: Pins = (), sizes: tuple[int, ...] | None = None) -> LayerRun | None:
+        """The best mapping found by the criterion, with memories of these sizes; None where the layer does not fit."""
+        sizes = self.sizes if sizes is None else sizes
+        key = (layer.shape_key, pins, sizes)
+        if key not in self._known:
+            self._known[key] = self._evaluate(self._sized(sizes), layer, pins)
+        return self._known[key]
+
+    def _sized(self, sizes: tuple[int, ...]) -> Arch:
+        """Sizes alone change; an access costs what it costs in the memory as it is built."""
+        memories = (replace(memory, size_bits=size) for memory, size in zip(self.arch.memories, sizes, strict=True))
+        return self.arch if sizes == self.sizes else replace(self.arch, memories=tuple(memories))
+
+    def _evaluate(self, arch: Arch, layer: Layer, pins: Pins) -> LayerRun | None:
+        searched = [arch] if not pins else [_wide(arch)] if len(pins) == 3 else [arch, _wide(arch)]
+        outcomes = evaluate_layer(searched, layer, self.criterion, self.factors)
+        found = [outcome for outcome in outcomes if isinstance(outcome, Metrics)]
+        runs = [run for metrics in found if (run := _costed(arch, layer, metrics, pins)) is not None]
+        return min(runs, key=self._score, default=None)
+
+    def _score(self, run: LayerRun) -> tuple[float, float]:
+        latency, energy = run.latency_cycles, run.energy_pj
+        if self.criterion == "edp":
+            return latency * energy, latency
+        return (latency, energy) if self.criterion == "latency" else (energy, latency)
+
+
+def _wide(arch: Arch) -> Arch:
+    last = arch.memories[-1]
+    ports = tuple(replace(port, bits_per_cycle=port.bits_per_cycle * WIDE) for port in last.ports)
+    wide = replace(
+        last, ports=ports, read_energy_pj=last.read_energy_pj * WIDE, write_energy_pj=last.write_energy_pj * WIDE
+    )  # as dear per bit
+    return replace(arch, memories=(*arch.memories[:-1], wide))
+
+
+def _costed(arch: Arch, layer: Layer, metrics: Metrics, pins: Pins) -> LayerRun | None:
+    """A mapping's cost with operands pinned; None where it does not fit then."""
+    assert metrics.mapping is not None
+    case, rows = _given(arch, layer, metrics.mapping)
+    gone = np.zeros(len(case.shape.links), dtype=bool)
+    for operand, home in pins:
+        above = [p for p in case.shape.of(operand) if case.shape.places[p].memory >= home]
+        rows.cut[above] = case.orders.n
+        gone |= _crossing(case, above)
+    moves = Moves(case, rows)
+    if pins:
+        if not fitting(case, rows)[0]:
+            return None
+        _take_out(case, gone)
+        edges = moves.latency()
+        latency = case.total + float((edges.stall + edges.onload + edges.offload)[0]) + float(case.drain[0])
+        energy = float(moves.energy_pj()[0])
+    else:
+        latency, energy = metrics.latency_cycles, metrics.energy_pj
+    spot, port = case.shape.link_spot, case.shape.link_port
+    moved = case.tables.links[:, 0, np.arange(len(spot)), moves.below[spot, 0]]  # (7, l)
+    cycles = np.bincount(port, moved[LOAD] + moved[REAL] * (moved[PERIODS] > 0), minlength=case.width.shape[1])
+    bits = np.bincount(case.shape.link_operand, moved[BUSY] * case.width[0, port], minlength=len(OPERANDS))
+    weights, inputs, outputs = (float(bits[OPERANDS.index(operand)]) for operand in ("W", "I", "O"))
+    return LayerRun(latency, energy, (weights, inputs, outputs), tuple(cycles.tolist()))
+
+
+def _given(arch: Arch, layer: Layer, mapping: LayerMapping) -> tuple[Case, Rows]:
+    """A mapping as a case of its own, with its one order and cuts."""
+    spatial = next(s for s in candidates(arch, layer) if s.mean == mapping.spatial)
+    loops = [loop for level in mapping.temporal[0][1] for loop in level.loops]
+    kinds = sorted(set(loops), key=lambda loop: (LOOP_DIMS.index(loop[0]), loop[1]))
+    order = np.array([[kinds.index(loop) for loop in loops]], dtype=np.int64).reshape(1, len(loops))
+    case = Case(layer, [arch], [spatial], tabulate(kinds, order, sliding_loops(layer)))
+    cut = np.zeros((len(case.shape.places), 1), dtype=np.int64)
+    for operand, levels in mapping.temporal:
+        ends = np.cumsum([len(level.loops) for level in levels])
+        cut[case.shape.of(operand), 0] = ends
+    zero = np.zeros(1, dtype=np.int64)
+    return case, Rows(zero, zero, cut, np.ones(1, dtype=bool))
+
+
+def _crossing(case: Case, above: Sequence[int]) -> Bools:
+    """(l,): the links of the lowest of these places that lead upwards, and all of those above it."""
+    shape = case.shape
+    found: Bools = np.isin(shape.link_place, above[1:]) | ((shape.link_place == above[0]) & ~shape.link_low)
+    return found
+
+
+def _take_out(case: Case, gone: Bools) -> None:
+    """Links that move nothing and cost nothing, in the tables that the cost model looks up."""
+    tables = case.tables
+    tables.links[:, :, :-1][:, :, gone] = 0.0
+    tables.link_energy[:, gone] = 0.0
+    tables.energy[:] = 0.0
+    for number, spot in enumerate(case.shape.link_spot):
+        tables.energy[:, spot] += tables.link_energy[:, number]

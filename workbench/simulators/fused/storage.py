@@ -1,0 +1,140 @@
+"""What a tiled group needs on chip, and the memories that hold it: maps and caches together, weights beside or apart.
+
+All goes to the lowest memory that holds it beside what is there already. A memory that can serve a group's maps is one
+for the whole array and holds both inputs and outputs, since what one layer writes the next one reads; one for weights
+is for the whole array, too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workbench.problem.arch import Arch
+from workbench.problem.graph import Node, WorkloadLayer
+from workbench.simulators.fused.network import Network
+from workbench.simulators.fused.tiling import Tiling
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Bits that a tiled group needs on chip, each map sized by its largest tile.
+
+    `alive` per item in the group's order: the maps that lie in memory while it runs; `rest` the same without what the
+    item itself reads first and writes. `cache_x` is kept for the tile beside, `cache_y` for the tiles below.
+    """
+
+    alive: tuple[int, ...]
+    rest: tuple[int, ...]
+    cache_x: int
+    cache_y: int
+    weights: int
+
+    @property
+    def tiles(self) -> int:
+        """The most that is alive at once."""
+        return max(self.alive)
+
+    @property
+    def caches(self) -> int:
+        """Both caches."""
+        return self.cache_x + self.cache_y
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The memory of a group's maps and caches and that of its weights (None: streamed), and the bits in each."""
+
+    maps: int
+    weights: int | None
+    demand: Demand
+    double_buffered: bool
+    """Whether what one tile fetches and stores has room twice: the next one comes while one is worked on."""
+
+    def occupied(self, memory: int) -> dict[str, int]:
+        """Bits of a memory by what they are for."""
+        found: dict[str, int] = {}
+        if memory == self.maps:
+            found |= {"tiles": self.demand.tiles, "caches": self.demand.caches}
+        if memory == self.weights:
+            found["weights"] = self.demand.weights
+        return found
+
+
+def demand_of(network: Network, tiling: Tiling, staged: frozenset[int]) -> Demand:
+    """What a tiling needs. `staged` are the entry or the exit, where their tiles are copied from or to DRAM; else they
+    stream between DRAM and the array, and take no room of their own.
+    """
+    group = tiling.group
+    held = {
+        number: tiling.largest(number) * network.position_bits(group, number)
+        if number in staged or number not in (group.entry, group.exit)
+        else 0
+        for number in (group.entry, *group.items)
+    }
+    alive, rest = [], []
+    lying = {group.entry: held[group.entry]}
+    left = {number: len(network.readers[number]) for number in group.items[:-1]} | {group.exit: 0}
+    left[group.entry] = sum(group.entry in network.producers[i] for i in group.items)
+    for number in group.items:
+        item = network.items[number]
+        own = held[number]
+        if isinstance(item, WorkloadLayer) and own:  # may lie there as partial sums before it is finished
+            own = own * max(item.layer.partial_bits, item.layer.output_bits) // item.layer.output_bits
+        read = set(network.producers[number])
+        for producer in read:
+            left[producer] -= 1
+        dying = [lying[producer] for producer in read if not left[producer]]
+        if isinstance(item, Node) and item.op in ("add", "mul", "activation") and dying:
+            own = max(0, own - max(dying))  # value by value: it is written over what nobody reads again
+        alive.append(sum(lying.values()) + own)
+        rest.append(sum(bits for other, bits in lying.items() if other != network.producers[number][0]))
+        lying[number] = held[number]
+        for other in [other for other in lying if not left[other] and other != group.exit]:
+            del lying[other]
+    cache_x, cache_y = _caches(network, tiling)
+    return Demand(tuple(alive), tuple(rest), cache_x, cache_y, _weight_bits(network, tiling))
+
+
+def _caches(network: Network, tiling: Tiling) -> tuple[int, int]:
+    """Bits kept between tiles: of every map that is read again, the columns of the tile before and the rows of the
+    tiles above. What both would hold is the rows' alone.
+    """
+    beside = below = 0
+    for number in (tiling.group.entry, *tiling.group.items[:-1]):
+        (rows_made, rows_kept), (_, columns_kept) = tiling.rows.most[number], tiling.columns.most[number]
+        each = network.position_bits(tiling.group, number)
+        beside += columns_kept * rows_made * each
+        if rows_kept:
+            columns = tiling.columns.maps[number]
+            below += rows_kept * int(columns.stop[-1] - columns.start[0]) * each
+    return beside, below
+
+
+def _weight_bits(network: Network, tiling: Tiling) -> int:
+    layers = [network.items[i] for i in tiling.group.items]
+    return sum(item.layer.elements("W") * item.layer.weight_bits for item in layers if isinstance(item, WorkloadLayer))
+
+
+def homes(arch: Arch, *operands: str) -> list[int]:
+    """The memories on chip that serve the whole array and hold these operands, innermost first."""
+    return [
+        m
+        for m, memory in enumerate(arch.memories[:-1])
+        if set(operands) <= set(memory.operands) and set(memory.shared_over) == set(arch.array_size)
+    ]
+
+
+def place(arch: Arch, demand: Demand, copied: int, resident: bool) -> Placement | None:
+    """The lowest memories that hold a group; None where none do. `copied` are bits of one tile fetched and stored."""
+    for maps in homes(arch, "I", "O"):
+        free = arch.memories[maps].size_bits - demand.tiles - demand.caches
+        if free < 0:
+            continue
+        if not resident:
+            return Placement(maps, None, demand, copied <= free)
+        for weights in homes(arch, "W"):
+            beside = free if weights == maps else arch.memories[weights].size_bits
+            if demand.weights <= beside:
+                left = free - demand.weights if weights == maps else free
+                return Placement(maps, weights, demand, copied <= left)
+    return None
