@@ -20,6 +20,7 @@ from workbench.cli import (
     doctor,
     evaluate,
     fidelity,
+    fuse,
     importance,
     importing,
     learning,
@@ -68,7 +69,7 @@ def _root(
 
 COMMANDS = (
     *(run, control, runs, show, points, design, importance, plotting, report, compare),
-    *(learning, evaluate, dataflow, sweep, fidelity, catalogue, importing, database, doctor, ui, serve),
+    *(learning, evaluate, dataflow, fuse, sweep, fidelity, catalogue, importing, database, doctor, ui, serve),
 )
 for module in COMMANDS:
     module.register(app)

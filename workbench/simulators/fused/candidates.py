@@ -13,7 +13,7 @@ from workbench.problem.arch import Arch
 from workbench.problem.graph import WorkloadLayer
 from workbench.simulators.fused.model import Candidate
 from workbench.simulators.fused.network import Group, Network
-from workbench.simulators.fused.storage import Demand, demand_of, homes, place
+from workbench.simulators.fused.storage import Demand, demand_of, homes, place, weight_bits
 from workbench.simulators.fused.tiling import MODES, Mode, Tiling, Tilings
 
 
@@ -22,9 +22,10 @@ def candidates_of(arch: Arch, network: Network, group: Group) -> list[Candidate]
     if not homes(arch, "I", "O"):
         return []
     shapes = _Shapes(network, group)
+    largest = max((arch.memories[m].size_bits for m in homes(arch, "W")), default=0)
     found = {}
     for mode in MODES:
-        for resident in (False, True):
+        for resident in (False, True) if weight_bits(network, group) <= largest else (False,):
             for doubled in (False, True):
                 for candidate in _largest(arch, shapes, mode, resident, doubled):
                     tiling, placement = candidate.tiling, candidate.placement

@@ -52,15 +52,30 @@ class Part:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A partition of a network into groups, and the same network without fusion."""
+    """A partition of a network into groups, and the same network without fusion.
+
+    `singles` are its items, each by itself; of all `candidates`, those that bounds left over were `costed`.
+    """
 
     network: Network
     parts: tuple[Part, ...]
-    cost: Cost
-    layer_by_layer: Cost
-    costed: int
-    """How many candidates were costed, and how many there were."""
+    singles: tuple[Part, ...]
     candidates: int
+    costed: int
+
+    @property
+    def cost(self) -> Cost:
+        """Of the whole network."""
+        return sum((part.cost for part in self.parts), Cost())
+
+    @property
+    def layer_by_layer(self) -> Cost:
+        """Of the whole network without fusion."""
+        return sum((part.cost for part in self.singles), Cost())
+
+    def alone(self, part: Part) -> Cost:
+        """What the items of a part cost without fusion."""
+        return sum((self.singles[number].cost for number in part.items), Cost())
 
 
 @dataclass(frozen=True)
@@ -133,14 +148,7 @@ class Search:
                 self.by_first.setdefault(group.items[0], []).extend((group.mask, part) for part in parts)
         labels = self.labels(range(len(self.network.items)))
         best = min(labels, key=lambda label: self.order.key(label.cost))
-        return Schedule(
-            self.network,
-            tuple(best.parts()),
-            best.cost,
-            sum((part.cost for part in self.singles), Cost()),
-            self.costed,
-            self.seen,
-        )
+        return Schedule(self.network, tuple(best.parts()), tuple(self.singles), self.seen, self.costed)
 
     def labels(self, items: Sequence[int]) -> list[_Label]:
         """The best labels of the partitions of some items into what is costed so far."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from workbench.problem.arch import Arch
 from workbench.problem.graph import Node, WorkloadLayer
-from workbench.simulators.fused.network import Network
+from workbench.simulators.fused.network import Group, Network
 from workbench.simulators.fused.tiling import Tiling
 
 
@@ -92,7 +92,7 @@ def demand_of(network: Network, tiling: Tiling, staged: frozenset[int]) -> Deman
         for other in [other for other in lying if not left[other] and other != group.exit]:
             del lying[other]
     cache_x, cache_y = _caches(network, tiling)
-    return Demand(tuple(alive), tuple(rest), cache_x, cache_y, _weight_bits(network, tiling))
+    return Demand(tuple(alive), tuple(rest), cache_x, cache_y, weight_bits(network, group))
 
 
 def _caches(network: Network, tiling: Tiling) -> tuple[int, int]:
@@ -110,9 +110,10 @@ def _caches(network: Network, tiling: Tiling) -> tuple[int, int]:
     return beside, below
 
 
-def _weight_bits(network: Network, tiling: Tiling) -> int:
-    layers = [network.items[i] for i in tiling.group.items]
-    return sum(item.layer.elements("W") * item.layer.weight_bits for item in layers if isinstance(item, WorkloadLayer))
+def weight_bits(network: Network, group: Group) -> int:
+    """Bits of all weights of a group."""
+    items = (network.items[i] for i in group.items)
+    return sum(item.layer.elements("W") * item.layer.weight_bits for item in items if isinstance(item, WorkloadLayer))
 
 
 def homes(arch: Arch, *operands: str) -> list[int]:

@@ -117,6 +117,8 @@ def _reads(item: Item, place: int, axis: Axis, span: Span, given: Shape) -> Read
     """As `reads`, but a step that makes nothing reads nothing."""
     found = reads(item, place, axis, span.start, np.maximum(span.stop, span.start + 1), given)
     idle = span.stop == span.start
+    if not idle.any():
+        return found
     return Reads(
         np.where(idle, _FAR, found.start),
         np.where(idle, 0, found.stop),
