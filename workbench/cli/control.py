@@ -6,12 +6,9 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.options import Csv, Db, Detach, Jobs, Json, RunRef, Slots, chosen
+from workbench.cli.options import Csv, Db, Detach, Jobs, Json, RunRef, RunRefs, Slots, chosen
 from workbench.cli.run import Budget, From, Preset, Seed, Settings
 
-Runs = Annotated[
-    list[str], typer.Argument(metavar="RUN...", help="Runs by number, the beginning of a uuid, or 'last'.")
-]
 Search = Annotated[
     str | None,
     typer.Option("--search", metavar="NAME", help="Another search, with its defaults.", show_default=False),
@@ -31,7 +28,7 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def pause(run: Runs, db: Db = None, json: Json = False) -> None:
+def pause(run: RunRefs, db: Db = None, json: Json = False) -> None:
     """Stop runs after the step under way, wherever they work; those that wait for their turn at once.
 
     'dse resume' goes on as if they had never stopped.
@@ -41,7 +38,7 @@ def pause(run: Runs, db: Db = None, json: Json = False) -> None:
     ask(db, run, "pause", json)
 
 
-def cancel(run: Runs, db: Db = None, json: Json = False) -> None:
+def cancel(run: RunRefs, db: Db = None, json: Json = False) -> None:
     """Stop runs for good, after the step under way. What they found stays; 'dse resume' can still go on with them."""
     from workbench.cli.controlview import ask
 
@@ -81,11 +78,11 @@ def clone(
     return begin(run, changes, Handling(jobs, db, chosen(json, csv), detach=detach, slots=slots))
 
 
-def log(run: RunRef, lines: Lines = 40, follow: Follow = False, db: Db = None) -> None:
+def log(run: RunRef, lines: Lines = 40, follow: Follow = False, db: Db = None, json: Json = False) -> None:
     """Print what a run that goes on by itself has said: see --detach of 'dse run'."""
     from workbench.cli.controlview import show_log
 
-    show_log(db, run, lines, follow)
+    show_log(db, run, lines, follow, json)
 
 
 def tag(run: RunRef, word: Words, remove: Remove = False, db: Db = None, json: Json = False) -> None:

@@ -35,8 +35,10 @@ def ask(db: Path | None, refs: Sequence[str], wish: Wish, as_json: bool) -> None
         emit_json(told)
 
 
-def show_log(db: Path | None, ref: str, lines: int, follow: bool) -> None:
+def show_log(db: Path | None, ref: str, lines: int, follow: bool, as_json: bool) -> None:
     """The end of a run's log, and what comes behind it."""
+    if follow and as_json:
+        raise UserError("--json prints a log as it is now: leave out --follow.")
     with open_to_look(db) as lab:
         run = lab.run(ref)
         log = log_path(lab.path, run)
@@ -45,6 +47,9 @@ def show_log(db: Path | None, ref: str, lines: int, follow: bool) -> None:
                 f"Run {run.id} has no log at {log}, as it was not begun with --detach; 'dse show {run.id}' tells of it."
             )
         last, end = tail(log, lines)
+        if as_json:
+            emit_json({"run": run.id, "file": str(log), "lines": last})
+            return
         for line in last:
             print(plain(line), flush=True)
         for line in _more(lab, run, log, end) if follow else ():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,15 +10,16 @@ from pathlib import Path
 from store.database import Lab
 from store.rows import RunHead
 from workbench.cli.options import Format, command, lab_path
-from workbench.cli.output import Column, Row, emit_csv, emit_json, name, number, say, stdout, table, words
+from workbench.cli.output import Column, Row, emit, emit_csv, emit_json, name, number, say, stdout, table, words
 from workbench.cli.stored import there
 from workbench.errors import UserError
 from workbench.knowledge import known_models, known_runs, ranked
 from workbench.problem.task import Task
 from workbench.problem.yamlfile import build_model
+from workbench.runner import make_simulator
 from workbench.similarity import MEASURE, MEASURE_WORDS
 from workbench.simulators.base import Simulator
-from workbench.views.knowledge import likeness, model_row, source_row
+from workbench.views.knowledge import likeness, model_row, source_row, transfers
 from workbench.views.quantity import METRIC_WORDS, age, count, duration
 from workbench.views.settings import pairs
 
@@ -43,6 +45,13 @@ MODELS = (
     number("rank_correlation", "held-out rank corr.", lambda pair: ", ".join(f"{each:.2f}" for each in pair)),
     Column("created_ns", "age", lambda ns: age(time.time() - ns / 1e9), whole=True),
 )
+TRANSFERS = (
+    number("run", "run"),
+    Column("search", "search", whole=True),
+    Column("arch", "arch"),
+    Column("workload", "workload"),
+    Column("learns_from", "learns from"),
+)
 CSV = ("kind", "name", "arch", "workload", "points", "similarity", "axes", "octaves", "compares", "fingerprint", "runs")
 
 
@@ -65,6 +74,22 @@ def list_sources(lab: Lab, simulator: Simulator, task: Task | None, form: Format
         emit_csv(CSV, [*({"kind": "source", **r} for r in source_rows), *({"kind": "model", **r} for r in model_rows)])
     else:
         _print(source_rows, model_rows, simulator, task)
+
+
+def task_and_simulator(lab: Lab, ref: str) -> tuple[Task, Simulator]:
+    """Those of a run."""
+    run = lab.run(ref)
+    task = Task.from_canonical(json.loads(run.task))
+    return task, make_simulator(run.simulator, json.loads(run.simulator_settings))
+
+
+def list_transfers(lab: Lab, most: int, form: Format) -> None:
+    """What the latest runs learn from."""
+    rows = transfers(lab, most)
+    if form == "table" and not rows:
+        stdout().print("No run of a search that transfers is in the lab yet.")
+    else:
+        emit(form, TRANSFERS, rows, rows)
 
 
 def _print(sources: Sequence[Row], models: Sequence[Row], simulator: Simulator, task: Task | None) -> None:

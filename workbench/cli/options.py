@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from workbench.cli import completion
 from workbench.errors import UserError
 from workbench.views.places import place
 
@@ -31,23 +32,45 @@ Json = Annotated[bool, typer.Option("--json", help="Print the data as JSON.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print the data as CSV.")]
 RunRef = Annotated[
     str,
-    typer.Argument(metavar="RUN", help="A run: its number, the beginning of its uuid, or 'last'.", show_default=False),
+    typer.Argument(
+        metavar="RUN",
+        help="A run: its number, the beginning of its uuid, or 'last'.",
+        show_default=False,
+        autocompletion=completion.runs,
+    ),
 ]
 
 
 Arch = Annotated[
     str | None,
-    typer.Option("--arch", metavar="NAME|FILE", help="The architecture; see 'dse archs'.", show_default=False),
+    typer.Option(
+        "--arch",
+        metavar="NAME|FILE",
+        help="The architecture; see 'dse archs'.",
+        show_default=False,
+        autocompletion=completion.archs,
+    ),
 ]
 Workload = Annotated[
     str | None,
-    typer.Option("--workload", metavar="NAME|FILE", help="The network; see 'dse workloads'.", show_default=False),
+    typer.Option(
+        "--workload",
+        metavar="NAME|FILE",
+        help="The network; see 'dse workloads'.",
+        show_default=False,
+        autocompletion=completion.workloads,
+    ),
 ]
 Layers = Annotated[
     list[str] | None,
     typer.Option("--layer", metavar="NAME", help="Only this layer; repeatable. [default: all]", show_default=False),
 ]
-Simulator = Annotated[str, typer.Option(metavar="NAME", help="What evaluates designs; see 'dse simulators'.")]
+Simulator = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="What evaluates designs; see 'dse simulators'.", autocompletion=completion.simulators
+    ),
+]
 Sim = Annotated[
     list[str] | None,
     typer.Option("--sim", metavar="NAME=VALUE", help="A setting of the simulator; repeatable.", show_default=False),
@@ -64,6 +87,14 @@ Dataflow = Annotated[
 Technology = Annotated[
     str,
     typer.Option(metavar="own|common", help="Access costs: the architecture file's own, or one 28 nm model for all."),
+]
+RunRefs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN...",
+        help="Runs by number, the beginning of a uuid, or 'last'.",
+        autocompletion=completion.runs,
+    ),
 ]
 Criterion = Annotated[
     str, typer.Option(metavar="latency|energy|edp", help="By what the mapping of each layer is chosen.")

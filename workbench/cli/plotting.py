@@ -7,12 +7,9 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.options import Db, Json
+from workbench.cli.options import Db, Json, RunRefs
 from workbench.errors import UserError, unknown_name
 
-RunRefs = Annotated[
-    list[str], typer.Argument(metavar="RUN...", help="Runs by number, the beginning of a uuid, or 'last'.")
-]
 Out = Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="A file that does not exist yet, .svg or .png.")]
 Of = Annotated[str, typer.Option("--of", metavar="front|convergence", help="What to draw.")]
 Across = Annotated[

@@ -5,18 +5,25 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from store.database import Lab
 from store.removing import check_removable
 from workbench.cli.options import lab_path
-from workbench.cli.output import say
+from workbench.cli.output import emit_json, say
 from workbench.cli.stored import there
 from workbench.errors import UserError
 from workbench.views.runs import removal, runs_in_words
 
 
-def remove_runs(db: Path | None, refs: Sequence[str], yes: bool) -> None:
+def remove_runs(db: Path | None, refs: Sequence[str], yes: bool, as_json: bool) -> None:
     """Removes all the runs named, or none of them."""
+    removed = _remove(db, refs, yes)
+    if as_json:
+        emit_json({"removed": removed})
+
+
+def _remove(db: Path | None, refs: Sequence[str], yes: bool) -> list[dict[str, Any]]:
     with Lab.open(there(lab_path(db)), create=False) as lab:
         named = {run.id: run for run in map(lab.run, refs)}
         for run in named.values():
@@ -26,9 +33,10 @@ def remove_runs(db: Path | None, refs: Sequence[str], yes: bool) -> None:
                 say(line)
         if not yes and not _confirmed(len(named)):
             say("nothing was removed")
-            return
+            return []
         lab.remove_runs(tuple(named))
         say(f"removed {runs_in_words(named)}; what was simulated for {'it' if len(named) == 1 else 'them'} stays known")
+        return [{"run": run.id, "uuid": run.uuid} for run in named.values()]
 
 
 def _confirmed(runs: int) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from workbench.cli import completion
 from workbench.cli.options import (
     Confirm,
     ConfirmSim,
@@ -26,11 +27,30 @@ from workbench.cli.options import (
     with_dataflow,
 )
 
-Arch = Annotated[str, typer.Option(metavar="NAME|FILE", help="The architecture; see 'dse archs'.", show_default=False)]
-Workload = Annotated[
-    str, typer.Option(metavar="NAME|FILE", help="The network; see 'dse workloads'.", show_default=False)
+Arch = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME|FILE",
+        help="The architecture; see 'dse archs'.",
+        show_default=False,
+        autocompletion=completion.archs,
+    ),
 ]
-Search = Annotated[str, typer.Option(metavar="NAME", help="How designs are chosen; see 'dse searches'.")]
+Workload = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME|FILE",
+        help="The network; see 'dse workloads'.",
+        show_default=False,
+        autocompletion=completion.workloads,
+    ),
+]
+Search = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="How designs are chosen; see 'dse searches'.", autocompletion=completion.searches
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("-s", "--setting", metavar="NAME=VALUE", help="A setting of the search; repeatable."),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.options import MOST, Csv, Db, Json, chosen
+from workbench.cli.options import MOST, Csv, Db, Json, RunRefs, chosen
 from workbench.errors import UserError
 
 StatusName = Annotated[
@@ -28,9 +28,6 @@ Where = Annotated[
 ]
 Sort = Annotated[str, typer.Option("--sort", metavar="NAME", help="By what; -NAME: the greatest first.")]
 Limit = Annotated[int, typer.Option(metavar="N", min=1, max=MOST, help="At most so many.")]
-RunRefs = Annotated[
-    list[str], typer.Argument(metavar="RUN...", help="Runs by number, the beginning of a uuid, or 'last'.")
-]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -75,7 +72,7 @@ def runs(
         list_runs(lab, status, tag, where, sort, limit, form)
 
 
-def rm(context: typer.Context, run: RunRefs, yes: Yes = False, db: Db = None) -> None:
+def rm(context: typer.Context, run: RunRefs, yes: Yes = False, db: Db = None, json: Json = False) -> None:
     """Remove runs with their designs, history and checkpoints, for good.
 
     Shows first what depends on them: runs that learn from them, and source models that were trained on them. What was
@@ -83,7 +80,7 @@ def rm(context: typer.Context, run: RunRefs, yes: Yes = False, db: Db = None) ->
     """
     from workbench.cli.removing import remove_runs
 
-    remove_runs(_database(context, db), run, yes)
+    remove_runs(_database(context, db), run, yes, json)
 
 
 def overlay(context: typer.Context, run: RunRefs, db: Db = None, json: Json = False, csv: Csv = False) -> None:

@@ -11,7 +11,7 @@ from store.rows import ModelHead
 from workbench.knowledge import KnownRuns, Likeness, known_models, known_runs, ranked
 from workbench.problem.task import Task
 from workbench.searches import SEARCHES
-from workbench.views.runs import learns_from
+from workbench.views.runs import learns_from, sources
 
 TRANSFERS_MOST = 200
 """Of so many of the latest runs it is told what they learn from."""
@@ -88,26 +88,38 @@ def known(lab: Lab, ref: str | None) -> Known:
     runs = [known for simulator in simulators for known in known_runs(lab, simulator)]
     models = [known for simulator in simulators for known in known_models(lab, simulator)]
     if chosen is None:
-        sources, heads = [source_row(k) for k in runs], [model_row(k.head, numbers) for k in models]
+        rows, heads = [source_row(k) for k in runs], [model_row(k.head, numbers) for k in models]
         task = None
     else:
         wanted = Task.from_canonical(json.loads(chosen.task))
-        sources = [source_row(k) | likeness(like) for k, like in ranked(runs, wanted, chosen.fingerprint)]
+        rows = [source_row(k) | likeness(like) for k, like in ranked(runs, wanted, chosen.fingerprint)]
         heads = [model_row(k.head, numbers) | likeness(like) for k, like in ranked(models, wanted, chosen.fingerprint)]
         task = f"run {chosen.id}, {chosen.arch} on {chosen.workload}"
-    return Known(tuple(sources), tuple(heads), _transfers(lab), _contexts(lab), task)
+    told = tuple(
+        f"run {row['run']} ({row['search']}, {row['arch']} on {row['workload']}) learns from {row['learns_from']}"
+        for row in transfers(lab)
+    )
+    return Known(tuple(rows), tuple(heads), told, _contexts(lab), task)
 
 
-def _transfers(lab: Lab) -> tuple[str, ...]:
-    """Which of the latest runs learn from which."""
-    lines = []
-    for run in lab.runs(limit=TRANSFERS_MOST):
+def transfers(lab: Lab, most: int = TRANSFERS_MOST) -> list[Row]:
+    """Which of the latest runs learn from which, as data and in words; those that could and do not, too."""
+    found = []
+    for run in lab.runs(limit=most):
         search = SEARCHES.get(run.search)
-        if search is None or not search.transfers:
-            continue
-        learnt = learns_from(lab, run.id) or "nothing"
-        lines.append(f"run {run.id} ({run.search}, {run.arch} on {run.workload}) learns from {learnt}")
-    return tuple(lines)
+        if search is not None and search.transfers:
+            found.append(
+                {
+                    "run": run.id,
+                    "search": run.search,
+                    "arch": run.arch,
+                    "workload": run.workload,
+                    "learns_from": learns_from(lab, run.id) or "nothing",
+                    "sources": sources(lab, run.id),
+                    "models": [key.hex() for key in lab.run_models(run.id)],
+                }
+            )
+    return found
 
 
 def _contexts(lab: Lab) -> tuple[str, ...]:

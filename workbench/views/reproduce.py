@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -27,6 +27,8 @@ from workbench.runner import BATCH, make_simulator
 from workbench.searches import SEARCHES, search_settings
 from workbench.simulators import SIMULATORS
 from workbench.stop import Stop
+from workbench.views.cloud import Cloud
+from workbench.views.detail import Neighbour, read
 from workbench.views.request import RunRequest, chosen_task
 from workbench.views.runs import sources
 from workbench.views.settings import pairs
@@ -48,8 +50,8 @@ def the_point(lab: Lab, run: Run, seq: int) -> Point:
     return found[0]
 
 
-def design_text(lab: Lab, run: Run, seq: int, form: str) -> str:
-    """A design of a run to take along, in one of the forms.
+def design_text(lab: Lab, run: Run, seq: int, form: str, neighbours: int = 0) -> str:
+    """A design of a run to take along, in one of the forms; as data with so many neighbours at most.
 
     Raises:
         UserError: there is no such point or form.
@@ -60,6 +62,8 @@ def design_text(lab: Lab, run: Run, seq: int, form: str) -> str:
     if form == "command":
         return design_command(lab.path, run, task, point)
     content = design_data(lab.path, run, task, point)
+    if neighbours:
+        content["neighbours"] = [_near(each) for each in _neighbours(lab, run, task, seq, neighbours)]
     if form == "json":
         return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110).rstrip("\n")
@@ -83,6 +87,18 @@ def design_data(lab: Path, run: Run, task: Task, point: Point) -> dict[str, Any]
         "step": point.step,
         "command": design_command(lab, run, task, point),
     }
+
+
+def _neighbours(lab: Lab, run: Run, task: Task, seq: int, most: int) -> Sequence[Neighbour]:
+    return read(lab, run, Cloud.read(lab, run.id, task), seq, most).neighbours
+
+
+def _near(found: Neighbour) -> dict[str, Any]:
+    """A neighbour as data: the values on the axes on which it differs, and what it costs or why it cannot be built."""
+    row = found.row
+    infeasible = None if row.metrics else {"reason": row.reason, "resource": row.resource}
+    changes = {axis: there for axis, _, there in found.changes}
+    return {"point": row.seq, "changes": changes, "metrics": dict(row.metrics) or None, "infeasible": infeasible}
 
 
 def _plain(content: dict[str, Any]) -> dict[str, Any]:
