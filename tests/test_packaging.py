@@ -68,7 +68,8 @@ def test_the_wheel_holds_the_three_packages_their_types_and_the_data(wheel: Path
     for package in ("workbench", "store", "models"):
         assert {f"{package}/__init__.py", f"{package}/py.typed"} <= names
     for folder in ("workbench", "store", "models"):
-        sources = {p.relative_to(CHECKOUT).as_posix() for p in (CHECKOUT / folder).rglob("*.py")}
+        parts = (p for p in (CHECKOUT / folder).rglob("*") if p.suffix in (".py", ".js", ".css"))
+        sources = {p.relative_to(CHECKOUT).as_posix() for p in parts}
         assert sources <= names
     data = {f"workbench/{p.relative_to(CHECKOUT).as_posix()}" for p in (CHECKOUT / "data").rglob("*") if p.is_file()}
     assert data <= names
