@@ -20,7 +20,7 @@ from workbench.simulators.fused.model import Candidate, Cost, FusedModel
 from workbench.simulators.fused.network import SOURCE, Group, Network
 from workbench.simulators.fused.pinned import Runner
 from workbench.simulators.fused.search import OBJECTIVES, Objective, Order, Search, best_schedule
-from workbench.simulators.fused.storage import Placement, demand_of
+from workbench.simulators.fused.storage import Placement, needs_of
 from workbench.simulators.fused.tiling import MODES, Mode, Tilings
 from workbench.simulators.loopnest.engine import evaluate_layer
 
@@ -88,7 +88,8 @@ def test_a_layer_by_itself_costs_what_it_costs_without_fusion(arch: Arch, layer:
     network, group = Network(Workload.chain("one", [layer])), Group(SOURCE, (0,))
     tilings = Tilings(network, group)
     whole = tilings.tiling("recompute", tilings.heights[0], tilings.widths[0])
-    placement = Placement(0, None, demand_of(network, whole, frozenset()), False)
+    demand = needs_of(network, group, tilings.grids("recompute"), frozenset()).at(0, 0, 0)
+    placement = Placement(0, None, demand, False)
     fused = FusedModel(network, Runner(arch, "edp", FACTORS)).cost(Candidate(whole, placement, frozenset()))
     assert fused == found.cost
 
@@ -98,7 +99,7 @@ def test_every_tile_finds_what_it_reads_and_caches_recompute_nothing(mode: Mode)
     network = Network(branching())
     for group in network.groups():
         tilings = Tilings(network, group)
-        for size in (1, 2, 3, 5):
+        for size in tilings.heights:
             tiling = tilings.tiling(mode, size, size)
             for axis, steps in (("y", tiling.rows), ("x", tiling.columns)):
                 for number, span in steps.maps.items():
@@ -238,8 +239,9 @@ def test_the_reuse_buffers_and_traffic_of_alwani_2016():
             items.append(item)
     network = Network(Workload("vgg_front", tuple(items)))
     group = next(group for group in network.groups() if len(group.items) == len(items))
-    tiling = Tilings(network, group).tiling("cached", 1, 1)
-    demand = demand_of(network, tiling, frozenset((group.entry, group.exit)))
+    tilings = Tilings(network, group)
+    tiling, ends = tilings.tiling("cached", 1, 1), frozenset((group.entry, group.exit))
+    demand = needs_of(network, group, tilings.grids("cached"), ends).at(-1, -1, 0)
     assert demand.caches / 8e3 == pytest.approx(362, rel=0.02)
     moved = sum(tiling.area(n) * network.position_bits(group, n) for n in (group.entry, group.exit))
     assert moved / 8 / 2**20 == pytest.approx(3.6, rel=0.02)

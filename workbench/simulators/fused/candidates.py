@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from workbench.problem.arch import Arch
 from workbench.problem.graph import WorkloadLayer
 from workbench.simulators.fused.model import Candidate
 from workbench.simulators.fused.network import Group, Network
-from workbench.simulators.fused.storage import Demand, demand_of, homes, place, weight_bits
-from workbench.simulators.fused.tiling import MODES, Mode, Tiling, Tilings
+from workbench.simulators.fused.storage import Needs, homes, needs_of, place, weight_bits
+from workbench.simulators.fused.tiling import MODES, Mode, Tilings
 
 
 def candidates_of(arch: Arch, network: Network, group: Group) -> list[Candidate]:
@@ -25,7 +27,7 @@ def candidates_of(arch: Arch, network: Network, group: Group) -> list[Candidate]
     largest = max((arch.memories[m].size_bits for m in homes(arch, "W")), default=0)
     found = {}
     for mode in MODES:
-        for resident in (False, True) if weight_bits(network, group) <= largest else (False,):
+        for resident in (False, True) if shapes.weights <= largest else (False,):
             for doubled in (False, True):
                 for candidate in _largest(arch, shapes, mode, resident, doubled):
                     tiling, placement = candidate.tiling, candidate.placement
@@ -34,28 +36,36 @@ def candidates_of(arch: Arch, network: Network, group: Group) -> list[Candidate]
 
 
 class _Shapes:
-    """Tilings of a group with what they need, each worked out once."""
+    """Tilings of a group and what they need, each overlap mode worked out once for all tile sizes."""
 
     def __init__(self, network: Network, group: Group) -> None:
         self.network, self.group = network, group
         self.tilings = Tilings(network, group)
-        self._known: dict[tuple[Mode, int, int], tuple[Tiling, frozenset[int], Demand, int]] = {}
+        self.weights = weight_bits(network, group)
+        self._known: dict[tuple[Mode, frozenset[int]], Needs] = {}
 
-    def of(self, mode: Mode, height: int, width: int) -> tuple[Tiling, frozenset[int], Demand, int]:
-        """The tiling, what is staged, what it needs on chip, and the bits that one tile fetches and stores."""
-        key = mode, height, width
+    def needs(self, mode: Mode, staged: frozenset[int]) -> Needs:
+        """At every tile size."""
+        key = mode, staged
         if key not in self._known:
-            tiling = self.tilings.tiling(mode, height, width)
-            staged = self._staged(tiling)
-            demand = demand_of(self.network, tiling, staged)
-            copied = sum(tiling.largest(n) * self.network.position_bits(self.group, n) for n in staged)
-            self._known[key] = tiling, staged, demand, copied
+            self._known[key] = needs_of(self.network, self.group, self.tilings.grids(mode), staged)
         return self._known[key]
 
-    def _staged(self, tiling: Tiling) -> frozenset[int]:
+    def candidate(self, arch: Arch, mode: Mode, row: int, column: int, resident: bool) -> Candidate | None:
+        """One tile size, by its places among heights and widths; None where it does not fit."""
+        staged = self._staged(tiled=row > 0 or column > 0)
+        needs = self.needs(mode, staged)
+        demand = needs.at(row, column, self.weights)
+        placement = place(arch, demand, int(needs.copied[row, column]), resident)
+        if placement is None:
+            return None
+        tiling = self.tilings.tiling(mode, self.tilings.heights[row], self.tilings.widths[column])
+        return Candidate(tiling, placement, staged)
+
+    def _staged(self, tiled: bool) -> frozenset[int]:
         """Tiles are copied. A single tile streams where one layer reads it, or a layer writes it, as without fusion."""
         group, items = self.group, self.network.items
-        if tiling.tiles > 1:
+        if tiled:
             return frozenset((group.entry, group.exit))
         readers = [i for i in group.items if group.entry in self.network.producers[i]]
         streams = {group.entry} if len(readers) == 1 and isinstance(items[readers[0]], WorkloadLayer) else set()
@@ -65,26 +75,27 @@ class _Shapes:
 
 def _largest(arch: Arch, shapes: _Shapes, mode: Mode, resident: bool, doubled: bool) -> Iterator[Candidate]:
     """The tile sizes that fit and that no larger one that fits contains."""
-    narrowest = 0  # a lower tile counts only where it is wider than every higher one that fits
-    for height in shapes.tilings.heights:
-        for width in shapes.tilings.widths:
-            if width <= narrowest:
-                break
-            if not _distinct(shapes, mode, height, width, resident):
+    room = max(arch.memories[m].size_bits for m in homes(arch, "I", "O"))
+    tiled = shapes.needs(mode, frozenset((shapes.group.entry, shapes.group.exit)))
+    needed = np.maximum.reduce(tiled.alive) + tiled.cache_x + tiled.cache_y + (tiled.copied if doubled else 0)
+    rows, columns = len(shapes.tilings.heights), len(shapes.tilings.widths)
+    end = columns  # a lower tile counts only where it is wider than every higher one that fits
+    for row in range(rows):
+        for column in range(end):
+            whole = row == column == 0
+            if not _distinct(mode, row, column, resident) or (not whole and needed[row, column] > room):
                 continue
-            tiling, staged, demand, copied = shapes.of(mode, height, width)
-            placement = place(arch, demand, copied, resident)
-            if placement is not None and (placement.double_buffered or not doubled or tiling.tiles == 1):
-                yield Candidate(tiling, placement, staged)
-                narrowest = width
+            found = shapes.candidate(arch, mode, row, column, resident)
+            if found is not None and (found.placement.double_buffered or not doubled or whole):
+                yield found
+                end = column
                 break
 
 
-def _distinct(shapes: _Shapes, mode: Mode, height: int, width: int, resident: bool) -> bool:
+def _distinct(mode: Mode, row: int, column: int, resident: bool) -> bool:
     """Whether it differs from a candidate of a simpler mode: caches need tiles beside or below, weights that stay more
     than one tile.
     """
-    below, beside = height < shapes.tilings.heights[0], width < shapes.tilings.widths[0]
-    if not below and not beside:
+    if row == column == 0:
         return mode == "recompute" and not resident
-    return mode == "recompute" or (beside if mode == "horizontal" else below)
+    return mode == "recompute" or (column > 0 if mode == "horizontal" else row > 0)

@@ -27,7 +27,7 @@ Pins = tuple[tuple[str, int], ...]
 """Operand and the memory it lies in, where that is not the last one."""
 
 WIDE = 64
-"""How much wider the last memory is where a mapping is looked for as if it did not limit: pinned maps do not cross."""
+"""How much wider the last memory is while a mapping is looked for of which nothing crosses it."""
 
 
 @dataclass(frozen=True)
@@ -66,17 +66,9 @@ class Runner:
         return self.arch if sizes == self.sizes else replace(self.arch, memories=tuple(memories))
 
     def _evaluate(self, arch: Arch, layer: Layer, pins: Pins) -> LayerRun | None:
-        searched = [arch] if not pins else [_wide(arch)] if len(pins) == 3 else [arch, _wide(arch)]
-        outcomes = evaluate_layer(searched, layer, self.criterion, self.factors)
-        found = [outcome for outcome in outcomes if isinstance(outcome, Metrics)]
-        runs = [run for metrics in found if (run := _costed(arch, layer, metrics, pins)) is not None]
-        return min(runs, key=self._score, default=None)
-
-    def _score(self, run: LayerRun) -> tuple[float, float]:
-        latency, energy = run.latency_cycles, run.energy_pj
-        if self.criterion == "edp":
-            return latency * energy, latency
-        return (latency, energy) if self.criterion == "latency" else (energy, latency)
+        searched = _wide(arch) if len(pins) == len(OPERANDS) else arch
+        outcome = evaluate_layer([searched], layer, self.criterion, self.factors)[0]
+        return _costed(arch, layer, outcome, pins) if isinstance(outcome, Metrics) else None
 
 
 def _wide(arch: Arch) -> Arch:
@@ -91,7 +83,10 @@ def _wide(arch: Arch) -> Arch:
 def _costed(arch: Arch, layer: Layer, metrics: Metrics, pins: Pins) -> LayerRun | None:
     """A mapping's cost with operands pinned; None where it does not fit then."""
     assert metrics.mapping is not None
-    case, rows = _given(arch, layer, metrics.mapping)
+    found = _given(arch, layer, metrics.mapping)
+    if found is None:
+        return None
+    case, rows = found
     gone = np.zeros(len(case.shape.links), dtype=bool)
     for operand, home in pins:
         above = [p for p in case.shape.of(operand) if case.shape.places[p].memory >= home]
@@ -101,10 +96,10 @@ def _costed(arch: Arch, layer: Layer, metrics: Metrics, pins: Pins) -> LayerRun 
     if pins:
         if not fitting(case, rows)[0]:
             return None
-        _take_out(case, gone)
+        case.tables.links[:, 0, :-1][:, gone] = 0.0  # the cost model reads that they move nothing
         edges = moves.latency()
         latency = case.total + float((edges.stall + edges.onload + edges.offload)[0]) + float(case.drain[0])
-        energy = float(moves.energy_pj()[0])
+        energy = float(case.mac_pj[0] + moves.link_energies()[~gone].sum())
     else:
         latency, energy = metrics.latency_cycles, metrics.energy_pj
     spot, port = case.shape.link_spot, case.shape.link_port
@@ -115,9 +110,13 @@ def _costed(arch: Arch, layer: Layer, metrics: Metrics, pins: Pins) -> LayerRun 
     return LayerRun(latency, energy, (weights, inputs, outputs), tuple(cycles.tolist()))
 
 
-def _given(arch: Arch, layer: Layer, mapping: LayerMapping) -> tuple[Case, Rows]:
-    """A mapping as a case of its own, with its one order and cuts."""
-    spatial = next(s for s in candidates(arch, layer) if s.mean == mapping.spatial)
+def _given(arch: Arch, layer: Layer, mapping: LayerMapping) -> tuple[Case, Rows] | None:
+    """A mapping as a case of its own, with its one order and cuts; None where the architecture has no such unrolling:
+    generated ones go by the widths of ports.
+    """
+    spatial = next((s for s in candidates(arch, layer) if s.mean == mapping.spatial), None)
+    if spatial is None:
+        return None
     loops = [loop for level in mapping.temporal[0][1] for loop in level.loops]
     kinds = sorted(set(loops), key=lambda loop: (LOOP_DIMS.index(loop[0]), loop[1]))
     order = np.array([[kinds.index(loop) for loop in loops]], dtype=np.int64).reshape(1, len(loops))
@@ -135,13 +134,3 @@ def _crossing(case: Case, above: Sequence[int]) -> Bools:
     shape = case.shape
     found: Bools = np.isin(shape.link_place, above[1:]) | ((shape.link_place == above[0]) & ~shape.link_low)
     return found
-
-
-def _take_out(case: Case, gone: Bools) -> None:
-    """Links that move nothing and cost nothing, in the tables that the cost model looks up."""
-    tables = case.tables
-    tables.links[:, :, :-1][:, :, gone] = 0.0
-    tables.link_energy[:, gone] = 0.0
-    tables.energy[:] = 0.0
-    for number, spot in enumerate(case.shape.link_spot):
-        tables.energy[:, spot] += tables.link_energy[:, number]

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from workbench.problem.arch import Arch
 from workbench.problem.graph import Node, WorkloadLayer
+from workbench.problem.receptive import Ints
 from workbench.simulators.fused.network import Group, Network
-from workbench.simulators.fused.tiling import Tiling
+from workbench.simulators.fused.tiling import AxisGrid
 
 
 @dataclass(frozen=True)
@@ -60,53 +63,84 @@ class Placement:
         return found
 
 
-def demand_of(network: Network, tiling: Tiling, staged: frozenset[int]) -> Demand:
-    """What a tiling needs. `staged` are the entry or the exit, where their tiles are copied from or to DRAM; else they
-    stream between DRAM and the array, and take no room of their own.
+@dataclass(frozen=True)
+class Needs:
+    """Bits that a group needs on chip, for every tile height and width (h, w); names as in `Demand`."""
+
+    alive: tuple[Ints, ...]
+    rest: tuple[Ints, ...]
+    cache_x: Ints
+    cache_y: Ints
+    copied: Ints
+    """What one tile fetches and stores."""
+
+    def at(self, row: int, column: int, weights: int) -> Demand:
+        """Of one tile size."""
+        return Demand(
+            tuple(int(bits[row, column]) for bits in self.alive),
+            tuple(int(bits[row, column]) for bits in self.rest),
+            int(self.cache_x[row, column]),
+            int(self.cache_y[row, column]),
+            weights,
+        )
+
+
+def needs_of(network: Network, group: Group, grids: tuple[AxisGrid, AxisGrid], staged: frozenset[int]) -> Needs:
+    """What a group needs at every tile size. `staged` are the entry or the exit, where their tiles are copied from or
+    to DRAM; else they stream between DRAM and the array, and take no room of their own.
     """
-    group = tiling.group
-    held = {
-        number: tiling.largest(number) * network.position_bits(group, number)
-        if number in staged or number not in (group.entry, group.exit)
-        else 0
+    rows, columns = grids
+    sizes = {
+        number: rows.most(rows.maps[number].made)[:, None]
+        * columns.most(columns.maps[number].made)
+        * network.position_bits(group, number)
         for number in (group.entry, *group.items)
     }
+    none = np.zeros_like(sizes[group.exit])
+    held = {n: none if n in (group.entry, group.exit) and n not in staged else bits for n, bits in sizes.items()}
+    alive, rest = _alive(network, group, held)
+    cache_x, cache_y = _caches(network, group, grids)
+    copied = sum((sizes[number] for number in staged), none)
+    return Needs(tuple(alive), tuple(rest), cache_x + none, cache_y + none, copied)
+
+
+def _alive(network: Network, group: Group, held: dict[int, Ints]) -> tuple[list[Ints], list[Ints]]:
+    """What lies in memory while each item runs, and that without the item's own."""
     alive, rest = [], []
+    none = np.zeros_like(held[group.exit])
     lying = {group.entry: held[group.entry]}
     left = {number: len(network.readers[number]) for number in group.items[:-1]} | {group.exit: 0}
     left[group.entry] = sum(group.entry in network.producers[i] for i in group.items)
     for number in group.items:
-        item = network.items[number]
-        own = held[number]
-        if isinstance(item, WorkloadLayer) and own:  # may lie there as partial sums before it is finished
+        item, own = network.items[number], held[number]
+        if isinstance(item, WorkloadLayer):  # may lie there as partial sums before it is finished
             own = own * max(item.layer.partial_bits, item.layer.output_bits) // item.layer.output_bits
         read = set(network.producers[number])
         for producer in read:
             left[producer] -= 1
-        dying = [lying[producer] for producer in read if not left[producer]]
-        if isinstance(item, Node) and item.op in ("add", "mul", "activation") and dying:
-            own = max(0, own - max(dying))  # value by value: it is written over what nobody reads again
-        alive.append(sum(lying.values()) + own)
-        rest.append(sum(bits for other, bits in lying.items() if other != network.producers[number][0]))
+        if isinstance(item, Node) and item.op in ("add", "mul", "activation"):
+            for producer in read:  # value by value: it is written over what nobody reads again
+                own = own if left[producer] else np.minimum(own, np.maximum(held[number] - lying[producer], 0))
+        alive.append(sum(lying.values(), none) + own)
+        rest.append(sum((bits for other, bits in lying.items() if other != network.producers[number][0]), none))
         lying[number] = held[number]
         for other in [other for other in lying if not left[other] and other != group.exit]:
             del lying[other]
-    cache_x, cache_y = _caches(network, tiling)
-    return Demand(tuple(alive), tuple(rest), cache_x, cache_y, weight_bits(network, group))
+    return alive, rest
 
 
-def _caches(network: Network, tiling: Tiling) -> tuple[int, int]:
+def _caches(network: Network, group: Group, grids: tuple[AxisGrid, AxisGrid]) -> tuple[Ints, Ints]:
     """Bits kept between tiles: of every map that is read again, the columns of the tile before and the rows of the
     tiles above. What both would hold is the rows' alone.
     """
-    beside = below = 0
-    for number in (tiling.group.entry, *tiling.group.items[:-1]):
-        (rows_made, rows_kept), (_, columns_kept) = tiling.rows.most[number], tiling.columns.most[number]
-        each = network.position_bits(tiling.group, number)
-        beside += columns_kept * rows_made * each
-        if rows_kept:
-            columns = tiling.columns.maps[number]
-            below += rows_kept * int(columns.stop[-1] - columns.start[0]) * each
+    rows, columns = grids
+    beside = below = np.zeros((1, 1), dtype=np.int64)
+    for number in (group.entry, *group.items[:-1]):
+        each = network.position_bits(group, number)
+        down, across = rows.maps[number], columns.maps[number]
+        beside = beside + columns.most(across.kept) * rows.most(down.made)[:, None] * each
+        wide = across.stop[columns.last] - across.start[columns.first]
+        below = below + rows.most(down.kept)[:, None] * wide * each
     return beside, below
 
 

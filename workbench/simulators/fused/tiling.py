@@ -67,40 +67,74 @@ class Steps:
         """The number of steps."""
         return len(next(iter(self.maps.values())).start)
 
-    @cached_property
-    def most(self) -> dict[int, tuple[int, int]]:
-        """The most that a step makes and that it reads from the cache, of each map."""
-        return {number: (int(span.made.max()), int(span.kept.max())) for number, span in self.maps.items()}
-
     def total(self, number: int) -> int:
         """Positions of a map made in all steps together, those made again included."""
         return int(self.maps[number].made.sum())
 
 
-def axis_steps(network: Network, group: Group, axis: Axis, size: int, cached: bool) -> Steps:
-    """The steps along an axis that make `size` positions of the group's last map each, the last perhaps fewer.
+class AxisGrid:
+    """A group along one axis, for every tile size there: steps of all sizes stand one after the other in each array.
 
     Every map is made from its first position to its last, even where nothing reads the end of it, as without fusion.
     """
-    given = _shape(network, group.exit, SOURCE)
-    most = _extent(given, axis)
-    starts = np.arange(0, most, size, dtype=np.int64)
-    maps = {group.exit: Span(starts, np.minimum(starts + size, most), starts)}
-    needs: dict[int, tuple[Ints, Ints]] = {}
-    windows: dict[int, Reads] = {}
-    for number in reversed(group.items):
-        if number != group.exit:
-            whole = _extent(_shape(network, number, SOURCE), axis)
-            maps[number] = _made(*needs[number], cached, whole)
-        span, item = maps[number], network.items[number]
-        for place, producer in enumerate(network.producers[number]):
-            read = _reads(item, place, axis, span, _shape(network, producer, number))
-            if place == 0:
-                windows[number] = read
-            low, high = needs.get(producer, (np.full_like(starts, _FAR), np.zeros_like(starts)))
-            needs[producer] = np.minimum(low, read.start), np.maximum(high, read.stop)
-    maps[group.entry] = _made(*needs[group.entry], cached, None)
-    return Steps(maps, windows)
+
+    def __init__(self, network: Network, group: Group, axis: Axis, cached: bool) -> None:
+        most = _extent(_shape(network, group.exit, SOURCE), axis)
+        self.sizes = _sizes(most)
+        each = [np.arange(0, most, size, dtype=np.int64) for size in self.sizes]
+        self.first = np.cumsum([0, *map(len, each[:-1])])
+        self.last = self.first + [len(starts) - 1 for starts in each]
+        starts = np.concatenate(each)
+        stops = np.concatenate([np.minimum(begin + size, most) for begin, size in zip(each, self.sizes, strict=True)])
+        self._segment = np.repeat(np.arange(len(each)), [len(starts) for starts in each])
+        self.maps = {group.exit: Span(starts, stops, starts)}
+        self.windows: dict[int, Reads] = {}
+        needs: dict[int, tuple[Ints, Ints]] = {}
+        for number in reversed(group.items):
+            if number != group.exit:
+                whole = _extent(_shape(network, number, SOURCE), axis)
+                self.maps[number] = self._made(*needs[number], cached, whole)
+            span, item = self.maps[number], network.items[number]
+            for place, producer in enumerate(network.producers[number]):
+                read = _reads(item, place, axis, span, _shape(network, producer, number))
+                if place == 0:
+                    self.windows[number] = read
+                low, high = needs.get(producer, (read.start, read.stop))
+                needs[producer] = np.minimum(low, read.start), np.maximum(high, read.stop)
+        self.maps[group.entry] = self._made(*needs[group.entry], cached, None)
+
+    def steps(self, at: int) -> Steps:
+        """The steps of one size."""
+        part = slice(self.first[at], self.last[at] + 1)
+        return Steps(
+            {n: Span(s.start[part], s.stop[part], s.needed[part]) for n, s in self.maps.items()},
+            {n: Reads(w.start[part], w.stop[part], w.before[part], w.after[part]) for n, w in self.windows.items()},
+        )
+
+    def most(self, positions: Ints) -> Ints:
+        """(sizes,): the most of any step of a size."""
+        found: Ints = np.maximum.reduceat(positions, self.first)
+        return found
+
+    def _made(self, low: Ints, high: Ints, cached: bool, whole: int | None) -> Span:
+        """What each step makes of a map, of which it needs [low, high).
+
+        `whole`: the size of a map that is made to its last position; None for one that is fetched as needed.
+        """
+        # The sizes one above the other, so that what a step has reached never comes from another size.
+        floor = self._segment * _APART
+        stop = np.maximum.accumulate(high + floor) - floor
+        if whole is not None:
+            stop[self.last] = whole
+        done = np.concatenate([[0], stop[:-1]])
+        done[self.first] = 0 if whole is not None else np.minimum(low, stop)[self.first]
+        # What lies between two windows is made, though not fetched.
+        first = done if whole is not None else np.maximum(done, np.minimum(low, stop))
+        start = first if cached else np.minimum(low, first)
+        return Span(start, stop, np.minimum(low, start))
+
+
+_APART = 2**40
 
 
 def _shape(network: Network, number: int, reader: int) -> Shape:
@@ -111,6 +145,11 @@ def _shape(network: Network, number: int, reader: int) -> Shape:
 
 def _extent(shape: Shape, axis: Axis) -> int:
     return shape.y if axis == "y" else shape.x
+
+
+def _sizes(most: int) -> tuple[int, ...]:
+    """The map whole, in halves, quarters and so on down to single positions."""
+    return tuple(dict.fromkeys(-(-most // 2**k) for k in range(most.bit_length() + 1)))
 
 
 def _reads(item: Item, place: int, axis: Axis, span: Span, given: Shape) -> Reads:
@@ -125,20 +164,6 @@ def _reads(item: Item, place: int, axis: Axis, span: Span, given: Shape) -> Read
         np.where(idle, 0, found.before),
         np.where(idle, 0, found.after),
     )
-
-
-def _made(low: Ints, high: Ints, cached: bool, whole: int | None) -> Span:
-    """What each step makes of a map, of which it needs [low, high).
-
-    `whole`: the size of a map that is made to its last position; None for one that is fetched as needed.
-    """
-    stop = np.maximum.accumulate(high)
-    if whole is not None:
-        stop[-1] = whole
-    done = np.concatenate([[0 if whole is not None else min(low[0], stop[0])], stop[:-1]])
-    first = done if whole is not None else np.maximum(done, np.minimum(low, stop))  # between windows: made, not fetched
-    start = first if cached else np.minimum(low, first)
-    return Span(start, stop, np.minimum(low, start))
 
 
 @dataclass(frozen=True)
@@ -161,34 +186,28 @@ class Tiling:
         """Positions of a map made by all tiles together."""
         return self.rows.total(number) * self.columns.total(number)
 
-    def largest(self, number: int) -> int:
-        """The most positions of a map that a tile makes."""
-        return self.rows.most[number][0] * self.columns.most[number][0]
-
 
 class Tilings:
-    """The tilings of a group; the steps along an axis are worked out once for each size."""
+    """The tilings of a group; along an axis, all sizes are worked out at once."""
 
     def __init__(self, network: Network, group: Group) -> None:
         self.network, self.group = network, group
-        self._steps: dict[tuple[Axis, int, bool], Steps] = {}
+        self._grids: dict[tuple[Axis, bool], AxisGrid] = {}
         last = _shape(network, group.exit, SOURCE)
         self.heights, self.widths = _sizes(last.y), _sizes(last.x)
 
     def tiling(self, mode: Mode, height: int, width: int) -> Tiling:
-        """One tiling."""
-        rows, columns = (
-            self._along(axis, size, axis in CACHED_AXES[mode]) for axis, size in zip(AXES, (height, width), strict=True)
-        )
-        return Tiling(self.group, mode, height, width, rows, columns)
+        """One tiling; the sizes are of `heights` and `widths`."""
+        rows, columns = self.grids(mode)
+        below, beside = rows.steps(self.heights.index(height)), columns.steps(self.widths.index(width))
+        return Tiling(self.group, mode, height, width, below, beside)
 
-    def _along(self, axis: Axis, size: int, cached: bool) -> Steps:
-        key = axis, size, cached
-        if key not in self._steps:
-            self._steps[key] = axis_steps(self.network, self.group, axis, size, cached)
-        return self._steps[key]
+    def grids(self, mode: Mode) -> tuple[AxisGrid, AxisGrid]:
+        """Rows and columns under an overlap mode."""
+        rows, columns = (self._grid(axis, axis in CACHED_AXES[mode]) for axis in AXES)
+        return rows, columns
 
-
-def _sizes(most: int) -> tuple[int, ...]:
-    """The map whole, in halves, quarters and so on down to single positions."""
-    return tuple(dict.fromkeys(-(-most // 2**k) for k in range(most.bit_length() + 1)))
+    def _grid(self, axis: Axis, cached: bool) -> AxisGrid:
+        if (axis, cached) not in self._grids:
+            self._grids[axis, cached] = AxisGrid(self.network, self.group, axis, cached)
+        return self._grids[axis, cached]
