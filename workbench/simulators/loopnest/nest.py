@@ -24,7 +24,7 @@ def render(mapping: LayerMapping, layer: Layer) -> str:
         ("  " * len(order) + "parallel " + (", ".join(unrolled) if unrolled else "nothing"), ["" for _ in homes])
     )
     header = f"{layer.name}: {layer.macs:,} MACs"
-    left = max(len(header), *(len(text) for text, cells in rows if any(cells))) + 2  # nothing stands beside the last
+    left = max([len(header), *(len(text) for text, cells in rows if any(cells))]) + 2  # nothing stands beside the last
     widths = [max([len(o), *(len(cells[i]) for _, cells in rows)]) + 2 for i, o in enumerate(homes)]
     lines = [header.ljust(left) + "".join(o.ljust(w) for o, w in zip(homes, widths, strict=True))]
     for text, cells in rows:
