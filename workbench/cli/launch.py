@@ -28,7 +28,6 @@ from workbench.searches import SEARCHES
 from workbench.simulators.base import Simulator
 from workbench.sweep import running
 from workbench.sweep.plan import Plan
-from workbench.sweep.running import SweepStep
 from workbench.sweep.summary import NAME as SWEEP
 from workbench.sweep.summary import counts_of
 from workbench.views.export import sorted_members
@@ -37,6 +36,7 @@ from workbench.views.quantity import count, duration
 from workbench.views.request import Changes, RunRequest
 from workbench.views.runs import learns_from, with_settings
 from workbench.views.stored import StoredRun
+from workbench.views.sweep import reading_of
 from workbench.workers import Workers
 
 
@@ -254,32 +254,17 @@ def _steps(lab: Lab, row: Run, stop: StopRequest, workers: Workers) -> Iterator[
     """The steps of a run, a search or a sweep."""
     if row.search == SWEEP:
         for swept in running.run(lab, row.id, lambda: bool(stop)):
-            yield Shown(_swept(swept), swept.seconds, "all covered" if swept.over else None)
+            shown = reading_of(lab.run(row.id), swept.counts)
+            yield Shown(shown, swept.seconds, "all covered" if swept.over else None)
         return
     for step in run(lab, row.id, lambda: bool(stop), workers):
         yield Shown(_reading(row, step), step.seconds, step.stopped)
 
 
-def _swept(step: SweepStep) -> Reading:
-    return Reading(
-        points=step.counts.covered,
-        budget=step.size,
-        simulated=step.counts.evaluated,
-        hits=0,
-        feasible=step.counts.valid,
-        front_size=step.front_size,
-        hypervolume=step.hypervolume,
-        best=step.best,
-        counts=step.counts.words(),
-    )
-
-
 def _at_start(lab: Lab, row: Run) -> Reading:
     """What the lab knows, before the first step of this session."""
     if row.search == SWEEP:
-        counts, best = counts_of(lab, row.id), json.loads(row.best) if row.best else {}
-        budget = json.loads(row.stop)["budget"]
-        return _swept(SweepStep(counts, budget, row.front_size, row.hypervolume or 0.0, best, 0.0))
+        return reading_of(row, counts_of(lab, row.id))
     return Reading(
         points=row.points,
         budget=json.loads(row.stop)["budget"],

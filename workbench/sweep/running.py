@@ -49,8 +49,6 @@ class SweepStep:
     counts: Counts
     size: int
     front_size: int
-    hypervolume: float
-    best: dict[str, float]
     seconds: float
 
     @property
@@ -195,7 +193,7 @@ class _Work:
         content = Content(progress, points, sorted(self._seqs.values()), self._state(), chunks=chunks)
         storing = self._lab.begin_step(self._row.id, epoch, content)
         storing.wait()
-        step = SweepStep(self._total, self.plan.covered, len(front), volume, best, progress.seconds)
+        step = SweepStep(self._total, self.plan.covered, len(front), progress.seconds)
         return step, storing.wish
 
     def _chunks(self) -> list[Encoded]:

@@ -14,10 +14,13 @@ from store.database import Lab
 from store.rows import Progress, Run, Status
 from workbench.background import log_path, tail
 from workbench.problem.task import Task
+from workbench.sweep.summary import NAME as SWEEP
+from workbench.sweep.summary import Counts, counts_of
 from workbench.views.cloud import Cloud, Quantity, quantities
 from workbench.views.pace import Pace, Reading, best_text, counts_text, done_text
 from workbench.views.quantity import age, count, duration
 from workbench.views.runs import learns_from
+from workbench.views.sweep import reading_of
 
 LOG_LINES = 200
 STEPS_SAID = 12
@@ -66,6 +69,8 @@ class Watched:
     learns: str
     tags: tuple[str, ...]
     pace: Pace = field(default_factory=Pace)
+    counts: Counts | None = None
+    """What a sweep has come to; None for a search."""
 
     @property
     def task(self) -> Task:
@@ -85,6 +90,8 @@ class Watched:
     def reading(self) -> Reading:
         """How far it is, as the command line says it, too."""
         row = self.row
+        if self.counts is not None:
+            return reading_of(row, self.counts)
         return Reading(
             points=row.points,
             budget=json.loads(row.stop)["budget"],
@@ -122,7 +129,8 @@ def look(lab: Lab, seen: Watched) -> Watched:
     row = lab.run(seen.row.id)
     known = len(seen.curves.points)
     steps = lab.history(row.id, known) if row.steps > known else []
-    seen.pace.mark(time.monotonic(), row.points)
+    counts = counts_of(lab, row.id) if row.search == SWEEP else None
+    seen.pace.mark(time.monotonic(), row.points if counts is None else counts.covered)
     objectives = [quantities(seen.task)[name] for name in seen.task.objectives]
     return replace(
         seen,
@@ -131,6 +139,7 @@ def look(lab: Lab, seen: Watched) -> Watched:
         cloud=seen.cloud.grown(lab) if row.points > len(seen.cloud.points) else seen.cloud,
         curves=seen.curves.extended(steps, objectives),
         log=_log(lab, row, steps, seen.log),
+        counts=counts,
         tags=tuple(lab.tags(row.id)),
     )
 

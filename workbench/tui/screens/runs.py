@@ -96,14 +96,10 @@ class RunSource:
         cells = (
             f"{MARK if run.id in self._marked else ''}{run.id}",
             status,
-            *(run.arch, run.workload, run.search, self._designs(run, words["designs"]), volume, words["age"]),
+            *(run.arch, run.workload, run.search, words["designs"], volume, words["age"]),
             *(str(run.front_size), words["hits_share"], str(run.seed), " ".join(lab.tags(run.id)), run.note),
         )
         return TableRow(run.id, place, cells, TONES.get(data["status"], ""))
-
-    def _designs(self, run: Run, words: str) -> str:
-        """A sweep's are counted apart."""
-        return f"{run.chunk_points:,}" if run.chunk_points else words
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,9 @@
-"""Sweeps: how much of each space is done, and the front of what has been swept, as it grows."""
+"""Sweeps: how much of each grid is covered, and the front of that, as it grows."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar, Final
 
-import numpy as np
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,23 +13,17 @@ from workbench.tui.cloudplot import axis
 from workbench.tui.labfile import LabFile
 from workbench.tui.screens.actions import RunActions
 from workbench.tui.screens.base import LabScreen, one_line
-from workbench.tui.screens.runs import COLUMNS, RunSource
+from workbench.tui.screens.runs import RunSource
 from workbench.tui.widgets.frame import Axis
 from workbench.tui.widgets.pages import Sorting
 from workbench.tui.widgets.palette import FRONT
 from workbench.tui.widgets.raster import Series
 from workbench.tui.widgets.scatter import Scatter
 from workbench.tui.widgets.table import PagedTable
-from workbench.views.sweep import Swept, first_look, look
+from workbench.views.sweep import Swept, look
 
-ONLY: Final = "swept>0"
+ONLY: Final = "search=sweep"
 """The filter that leaves sweeps of all runs."""
-
-
-class SweepSource(RunSource):
-    """Runs that are sweeps, with what they have swept."""
-
-    columns = tuple(replace(column, key="swept") if column.key == "designs" else column for column in COLUMNS)
 
 
 class Sweeps(RunActions, LabScreen[Swept | None]):
@@ -55,8 +47,8 @@ class Sweeps(RunActions, LabScreen[Swept | None]):
         return "Sweeps"
 
     def body(self) -> ComposeResult:
-        empty = "No sweep here: a sweep is a run that evaluates all of a space."
-        yield PagedTable(SweepSource(self.lab, ONLY, set()), Sorting("run", descending=True), empty=empty)
+        empty = "No sweep here: 'dse sweep' covers every design of a grid."
+        yield PagedTable(RunSource(self.lab, ONLY, set()), Sorting("run", descending=True), empty=empty)
         yield Static(id="far")
         yield Scatter(Axis(""), Axis(""))
 
@@ -80,10 +72,7 @@ class Sweeps(RunActions, LabScreen[Swept | None]):
     def load(self, lab: LabFile) -> Swept | None:
         if self.run_id is None:
             return None
-        opened, seen = lab.reading(), self._seen
-        if seen is None or seen.row.id != self.run_id:
-            return first_look(opened, self.run_id)
-        return look(opened, seen)
+        return look(lab.reading(), self.run_id, self._seen)
 
     def present(self, data: Swept | None) -> None:
         new = data is not None and (self._seen is None or self._seen.row.id != data.row.id)
@@ -93,11 +82,9 @@ class Sweeps(RunActions, LabScreen[Swept | None]):
         plot, (x, y) = self.query_one(Scatter), data.pair
         if new:
             plot.set_axes(axis(x, True), axis(y, True))
-        points, ids = data.points, np.asarray(data.front.ids, dtype=np.int64)
-        plot.show([Series("front", points[:, 0], points[:, 1], ids, FRONT, mark="●")])
+        points = data.points
+        plot.show([Series("front", points[:, 0], points[:, 1], data.ids, FRONT, mark="●")])
         self.query_one("#far", Static).update(Text(one_line(data.line())))
-        if not data.whole:
-            self.reload()
 
     def action_focus_plot(self) -> None:
         self.query_one(Scatter).focus()
