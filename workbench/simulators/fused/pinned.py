@@ -26,8 +26,8 @@ from workbench.simulators.loopnest.spatial import candidates
 Pins = tuple[tuple[str, int], ...]
 """Operand and the memory it lies in, where that is not the last one."""
 
-WIDE = 64
-"""How much wider the last memory is while a mapping is looked for of which nothing crosses it."""
+WIDEST = 64
+"""How much wider the last memory gets at most, while a mapping is looked for of which little or nothing crosses it."""
 
 
 @dataclass(frozen=True)
@@ -66,18 +66,33 @@ class Runner:
         return self.arch if sizes == self.sizes else replace(self.arch, memories=tuple(memories))
 
     def _evaluate(self, arch: Arch, layer: Layer, pins: Pins) -> LayerRun | None:
-        searched = _wide(arch) if len(pins) == len(OPERANDS) else arch
-        outcome = evaluate_layer([searched], layer, self.criterion, self.factors)[0]
+        outcome = evaluate_layer([_widened(arch, layer, pins)], layer, self.criterion, self.factors)[0]
         return _costed(arch, layer, outcome, pins) if isinstance(outcome, Metrics) else None
 
 
-def _wide(arch: Arch) -> Arch:
+def _widened(arch: Arch, layer: Layer, pins: Pins) -> Arch:
+    """The architecture on which a mapping is looked for: its last memory moves all operands in the time that those
+    which cross it take, as dear per bit.
+    """
+    bits = {operand: own_bits(layer, operand) for operand in OPERANDS}
+    crossing = sum(bits.values()) - sum(bits[operand] for operand, _ in pins)
+    factor = min(WIDEST, sum(bits.values()) // crossing) if crossing else WIDEST
+    if factor == 1:
+        return arch
     last = arch.memories[-1]
-    ports = tuple(replace(port, bits_per_cycle=port.bits_per_cycle * WIDE) for port in last.ports)
-    wide = replace(
-        last, ports=ports, read_energy_pj=last.read_energy_pj * WIDE, write_energy_pj=last.write_energy_pj * WIDE
-    )  # as dear per bit
+    ports = tuple(replace(port, bits_per_cycle=port.bits_per_cycle * factor) for port in last.ports)
+    read, write = last.read_energy_pj * factor, last.write_energy_pj * factor
+    wide = replace(last, ports=ports, read_energy_pj=read, write_energy_pj=write)
     return replace(arch, memories=(*arch.memories[:-1], wide))
+
+
+def own_bits(layer: Layer, operand: str) -> int:
+    """The most that a whole operand of a layer takes; an output may lie there as partial sums."""
+    if operand == "W":
+        return layer.elements("W") * layer.weight_bits
+    if operand == "I":
+        return layer.elements("I") * layer.input_bits
+    return layer.elements("O") * max(layer.partial_bits, layer.output_bits)
 
 
 def _costed(arch: Arch, layer: Layer, metrics: Metrics, pins: Pins) -> LayerRun | None:

@@ -7,7 +7,7 @@ from math import floor, log2
 
 from workbench.problem.arch import Arch, Memory
 from workbench.problem.layer import Layer
-from workbench.simulators.fused.pinned import Pins
+from workbench.simulators.fused.pinned import Pins, own_bits
 
 AMPLE = 2**44
 """Bits of a memory whose operands are all pinned: the placement has checked that they fit, and nothing else asks."""
@@ -45,12 +45,3 @@ def _left(memory: Memory, number: int, layer: Layer, pins: Mapping[str, int], oc
     # The engine counts what is pinned in or below a memory as held in it.
     held = sum(own_bits(layer, operand) for operand in pinned)
     return held + int(2 ** (floor(GRID * log2(free)) / GRID))
-
-
-def own_bits(layer: Layer, operand: str) -> int:
-    """The most that a whole operand of a layer takes; an output may lie there as partial sums."""
-    if operand == "W":
-        return layer.elements("W") * layer.weight_bits
-    if operand == "I":
-        return layer.elements("I") * layer.input_bits
-    return layer.elements("O") * max(layer.partial_bits, layer.output_bits)
