@@ -107,7 +107,7 @@ def compatible_faults(group: list[Row]) -> list[list[str]]:
     timing = timing_of(group)
     found, timed = compatible.counts(built), compatible.cycles(built, timing)
     pes, noc, simd = built.batch.pes, timing.noc[:, 0], timing.simd[:, 0]
-    l1, l2 = sum(found.l1_need), sum(found.l2_need)
+    l1, l2 = np.sum(found.l1_need, axis=0), np.sum(found.l2_need, axis=0)
     columns: dict[str, np.ndarray] = {"runtime_cycles": timed.runtime[:, 0], "num_macs": found.macs}
     tables = (found.l1_reads, found.l1_writes, found.l2_reads, found.l2_writes, found.l1_need, found.l2_need)
     for field, table in zip(FIELDS, tables, strict=True):

@@ -129,5 +129,5 @@ def test_a_cloud_has_the_metrics_that_a_page_of_points_has(tmp_path: Path, monke
         assert set(cloud.quantities) <= set(names(run.task))
         space = run.task.space
         for design in (space.unpack(bytes(codes)) for codes in cloud.points.codes[:5]):
-            near = np.array(space.neighbours(design), dtype=np.uint8)
+            near = np.array(space.neighbours(design), dtype=np.int64)
             assert (distance(space, near, np.array(design)) == 1).all()
