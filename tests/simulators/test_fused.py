@@ -13,6 +13,7 @@ from workbench.problem.arch import Arch, Memory, Port
 from workbench.problem.graph import Item, Node, WorkloadLayer
 from workbench.problem.layer import Layer
 from workbench.problem.metrics import Metrics
+from workbench.problem.task import Task
 from workbench.problem.template import load_template
 from workbench.problem.workload import Workload, load_workload
 from workbench.simulators.fused.candidates import candidates_of
@@ -20,9 +21,11 @@ from workbench.simulators.fused.model import Candidate, Cost, FusedModel
 from workbench.simulators.fused.network import SOURCE, Group, Network
 from workbench.simulators.fused.pinned import Runner
 from workbench.simulators.fused.search import OBJECTIVES, Objective, Order, Search, best_schedule
+from workbench.simulators.fused.simulator import Fused, FusedSettings
 from workbench.simulators.fused.storage import Placement, needs_of
 from workbench.simulators.fused.tiling import MODES, Mode, Tilings
 from workbench.simulators.loopnest.engine import evaluate_layer
+from workbench.simulators.loopnest.simulator import LoopNest, LoopNestSettings
 
 FACTORS = 3
 
@@ -245,3 +248,18 @@ def test_the_reuse_buffers_and_traffic_of_alwani_2016():
     assert demand.caches / 8e3 == pytest.approx(362, rel=0.02)
     moved = sum(tiling.area(n) * network.position_bits(group, n) for n in (group.entry, group.exit))
     assert moved / 8 / 2**20 == pytest.approx(3.6, rel=0.02)
+
+
+def test_as_a_simulator_it_is_never_worse_than_layer_by_layer_and_equal_on_one_layer():
+    template = load_template("edge_tpu_like")
+    whole = Task(template, branching())
+    design = (0,) * len(template.space.axes)
+    for task in (whole, replace(whole, workload=branching().single("b"))):
+        (fused,) = Fused(FusedSettings(factors=FACTORS)).evaluate(task, [design])
+        (alone,) = LoopNest(LoopNestSettings(factors=FACTORS)).evaluate(task, [design])
+        assert isinstance(fused, Metrics)
+        assert isinstance(alone, Metrics)
+        if task is whole:
+            assert fused.edp_js < alone.edp_js
+        else:
+            assert fused == alone

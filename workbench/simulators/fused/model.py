@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from workbench.problem.graph import WorkloadLayer
 from workbench.problem.layer import LOOP_DIMS, Layer
+from workbench.problem.metrics import Infeasible
 from workbench.simulators.fused.copies import Copy, fetch, store
 from workbench.simulators.fused.network import Network
 from workbench.simulators.fused.pinned import LayerRun, Pins, Runner
@@ -56,10 +57,10 @@ class Candidate:
     staged: frozenset[int]
 
 
-def layer_cost(runner: Runner, layer: Layer) -> Cost | None:
-    """A layer by itself, as it is evaluated without fusion; None where it cannot be built."""
+def layer_cost(runner: Runner, layer: Layer) -> Cost | Infeasible:
+    """A layer by itself, as it is evaluated without fusion, or why it cannot be built."""
     run = runner.run(layer)
-    return None if run is None else _of_run(run, layer)
+    return run if isinstance(run, Infeasible) else _of_run(run, layer)
 
 
 def _of_run(run: LayerRun, layer: Layer) -> Cost:
@@ -164,7 +165,7 @@ class FusedModel:
             pins = self._pins(candidate, number)
             sizes = room_of(self.arch, layer, pins, self._occupied(candidate, place, layer))
             run = None if sizes is None else self.runner.run(layer, pins, sizes)
-            if run is None:
+            if not isinstance(run, LayerRun):
                 return None
             total += _of_run(run, layer)
             ports = [a + b for a, b in zip(ports, run.port_cycles, strict=True)]

@@ -15,7 +15,7 @@ import numpy as np
 
 from workbench.problem.arch import Arch
 from workbench.problem.layer import LOOP_DIMS, Layer
-from workbench.problem.metrics import LayerMapping, Metrics
+from workbench.problem.metrics import Infeasible, LayerMapping, Metrics
 from workbench.simulators.loopnest.allocate import Rows, fitting
 from workbench.simulators.loopnest.case import BUSY, LOAD, PERIODS, REAL, Case
 from workbench.simulators.loopnest.cost import Moves
@@ -50,10 +50,10 @@ class Runner:
         self.arch, self.factors = arch, factors
         self.criterion: Criterion = criterion
         self.sizes = tuple(memory.size_bits for memory in arch.memories)
-        self._known: dict[tuple[object, ...], LayerRun | None] = {}
+        self._known: dict[tuple[object, ...], LayerRun | Infeasible] = {}
 
-    def run(self, layer: Layer, pins: Pins = (), sizes: tuple[int, ...] | None = None) -> LayerRun | None:
-        """The best mapping found by the criterion, with memories of these sizes; None where the layer does not fit."""
+    def run(self, layer: Layer, pins: Pins = (), sizes: tuple[int, ...] | None = None) -> LayerRun | Infeasible:
+        """The best mapping found by the criterion, with memories of these sizes, or why there is none."""
         sizes = self.sizes if sizes is None else sizes
         key = (layer.shape_key, pins, sizes)
         if key not in self._known:
@@ -65,9 +65,13 @@ class Runner:
         memories = (replace(memory, size_bits=size) for memory, size in zip(self.arch.memories, sizes, strict=True))
         return self.arch if sizes == self.sizes else replace(self.arch, memories=tuple(memories))
 
-    def _evaluate(self, arch: Arch, layer: Layer, pins: Pins) -> LayerRun | None:
+    def _evaluate(self, arch: Arch, layer: Layer, pins: Pins) -> LayerRun | Infeasible:
         outcome = evaluate_layer([_widened(arch, layer, pins)], layer, self.criterion, self.factors)[0]
-        return _costed(arch, layer, outcome, pins) if isinstance(outcome, Metrics) else None
+        if isinstance(outcome, Infeasible):
+            return outcome
+        return _costed(arch, layer, outcome, pins) or Infeasible(
+            "the pinned operands leave no room", "memories", 1.0, 0.0
+        )
 
 
 def _widened(arch: Arch, layer: Layer, pins: Pins) -> Arch:

@@ -30,6 +30,7 @@ from typing import Literal
 from workbench.errors import UserError, unknown_name
 from workbench.problem.arch import Arch
 from workbench.problem.graph import WorkloadLayer
+from workbench.problem.metrics import Infeasible
 from workbench.problem.workload import Workload
 from workbench.simulators.fused.candidates import candidates_of
 from workbench.simulators.fused.model import Candidate, Cost, FusedModel, layer_cost
@@ -39,6 +40,14 @@ from workbench.simulators.loopnest.engine import Criterion
 
 Objective = Literal["dram", "latency", "energy", "edp"]
 OBJECTIVES: tuple[Objective, ...] = ("dram", "latency", "energy", "edp")
+
+
+class DoesNotFitError(UserError):
+    """A layer that cannot be built even by itself; `outcome` says why."""
+
+    def __init__(self, layer: str, arch: str, outcome: Infeasible) -> None:
+        super().__init__(f"Layer {layer!r} does not fit on {arch} by itself: {outcome.reason}.")
+        self.outcome = outcome
 
 
 @dataclass(frozen=True)
@@ -124,7 +133,7 @@ def best_schedule(
     """The best grouping by the objective; mappings inside are chosen by the criterion.
 
     Raises:
-        UserError: a layer does not fit on the architecture by itself.
+        DoesNotFitError: a layer does not fit on the architecture by itself.
     """
     return Search(workload, objective, Runner(arch, criterion, factors)).run()
 
@@ -173,10 +182,8 @@ class Search:
         if not isinstance(item, WorkloadLayer):
             return Part((number,), None, Cost())
         cost = layer_cost(self.runner, item.layer)
-        if cost is None:
-            raise UserError(
-                f"Layer {item.name!r} does not fit on {self.arch.name} by itself: see 'dse evaluate' for what it lacks."
-            )
+        if isinstance(cost, Infeasible):
+            raise DoesNotFitError(item.name, self.arch.name, cost)
         return Part((number,), None, cost.times(item.repeat))
 
     def _worthwhile(self, group: Group) -> list[Part]:
