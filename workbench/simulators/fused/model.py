@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from workbench.problem.graph import WorkloadLayer
@@ -67,37 +67,72 @@ def _of_run(run: LayerRun, layer: Layer) -> Cost:
     return Cost(run.latency_cycles, run.energy_pj, run.dram_bits, layer.macs)
 
 
+def _of_copies(copies: Sequence[Copy]) -> Cost:
+    fetched, stored = copies
+    return Cost(0.0, fetched.energy_pj + stored.energy_pj, (0.0, fetched.bits, stored.bits))
+
+
+def _safe(cost: Cost) -> Cost:
+    """Sums of the same terms in another order may differ by so much."""
+    weights, inputs, outputs = (bits * SAFE for bits in cost.dram_bits)
+    return Cost(cost.latency_cycles * SAFE, cost.energy_pj * SAFE, (weights, inputs, outputs), cost.macs)
+
+
+SAFE = 1 - 1e-9
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A layer's part of a tile, as the engine is asked for it. `sizes`: None where there is no room."""
+
+    layer: Layer
+    pins: Pins
+    sizes: tuple[int, ...] | None
+
+
 class FusedModel:
     """Costs candidates on the runner's architecture."""
 
     def __init__(self, network: Network, runner: Runner) -> None:
         self.arch, self.network, self.runner = runner.arch, network, runner
+        self.ports = sum(len(memory.ports) for memory in runner.arch.memories)
 
-    def cost(self, candidate: Candidate) -> Cost | None:
-        """A group's cost; None where the engine finds no mapping for some tile in the room that is left.
+    def cost(self, candidate: Candidate, hopeless: Callable[[Cost], bool] = lambda least: False) -> Cost | None:
+        """A group's cost; None where the engine finds no mapping for some tile in the room that is left, or where
+        `hopeless` says so of what it comes to at least, which each layer that the engine evaluates tells better.
 
         A tile's own work and the copies of tiles overlap where there is room for a second tile, as far as the ports
         that both use allow: the tile takes as long as its work or its busiest port, whichever is longer. The first
         tile is fetched before, the last stored behind. Weights that stay are loaded before the first tile.
         """
+        kinds = list(_tile_kinds(candidate.tiling))
+        jobs = [self._jobs(candidate, row, column) for _, row, column in kinds]
+        copied = [self._copies(candidate, row, column) for _, row, column in kinds]
         total = self._loaded(candidate)
-        serial = overlapped = total.latency_cycles
+        for (times, _, _), copies in zip(kinds, copied, strict=True):
+            total += _of_copies(copies).times(times)
+        worked = self._worked(
+            [(times, job) for (times, _, _), each in zip(kinds, jobs, strict=True) for job in each], total, hopeless
+        )
+        if worked is None:
+            return None
+        serial = overlapped = self._loaded(candidate).latency_cycles
         longest_in = longest_out = 0.0
-        for times, row, column in _tile_kinds(candidate.tiling):
-            work = self._work(candidate, row, column)
-            if work is None:
-                return None
-            cost, ports = work
-            copied = self._copies(candidate, row, column)
-            for copy in copied:
+        for (times, _, _), copies, each in zip(kinds, copied, jobs, strict=True):
+            runs = [worked[job] for job in each]
+            work = sum(run.latency_cycles for run in runs)
+            ports = [sum(cycles) for cycles in zip(*(run.port_cycles for run in runs), strict=True)] or [
+                0.0
+            ] * self.ports
+            for copy in copies:
                 for port, cycles in copy.port_cycles.items():
                     ports[port] += cycles
-            taken_in, taken_out = (copy.cycles for copy in copied)
+            taken_in, taken_out = (copy.cycles for copy in copies)
             longest_in, longest_out = max(longest_in, taken_in), max(longest_out, taken_out)
-            serial += times * (cost.latency_cycles + taken_in + taken_out)
-            overlapped += times * max(cost.latency_cycles, *ports)
-            copies = Cost(0.0, sum(copy.energy_pj for copy in copied), (0.0, copied[0].bits, copied[1].bits))
-            total += (cost + copies).times(times)
+            serial += times * (work + taken_in + taken_out)
+            overlapped += times * max(work, *ports)
+            for run, job in zip(runs, each, strict=True):
+                total += _of_run(run, job.layer).times(times)
         if candidate.placement.double_buffered and candidate.tiling.tiles > 1:
             serial = min(serial, overlapped + longest_in + longest_out)
         return replace(total, latency_cycles=serial)
@@ -125,15 +160,12 @@ class FusedModel:
             rounds = 1 if candidate.placement.weights is not None else _working_tiles(tiling, number)
             weights += rounds * layer.elements("W") * layer.weight_bits
         reads, writes = (inputs + weights) / last.word_bits, outputs / last.word_bits
-        shared = any(port.kind == "read_write" for port in last.ports)
-        widest = {
-            kind: max(p.bits_per_cycle for p in last.ports if p.kind in (kind, "read_write"))
-            for kind in ("read", "write")
-        }
-        busy_read, busy_write = (inputs + weights) / widest["read"], outputs / widest["write"]
-        cycles = max(macs / self.arch.pes, busy_read + busy_write if shared else max(busy_read, busy_write))
+        read, write = last.port_of("W", "to_low"), last.port_of("O", "from_low")
+        busy_read = (inputs + weights) / last.ports[read].bits_per_cycle
+        busy_write = outputs / last.ports[write].bits_per_cycle
+        cycles = max(macs / self.arch.pes, busy_read + busy_write if read == write else max(busy_read, busy_write))
         energy = mac_pj + reads * last.read_energy_pj + writes * last.write_energy_pj
-        return Cost(cycles * SAFE, energy * SAFE, (weights * SAFE, inputs * SAFE, outputs * SAFE), macs)
+        return _safe(Cost(cycles, energy, (weights, inputs, outputs), macs))
 
     def _loaded(self, candidate: Candidate) -> Cost:
         """Weights that stay on chip, fetched once."""
@@ -154,22 +186,55 @@ class FusedModel:
         ]
         return fetch(self.arch, home, "I", bits[0]), store(self.arch, home, bits[1])
 
-    def _work(self, candidate: Candidate, row: int, column: int) -> tuple[Cost, list[float]] | None:
-        """The layers of one tile, and how long they keep each port busy."""
-        total, ports = Cost(), [0.0] * sum(len(memory.ports) for memory in self.arch.memories)
+    def _jobs(self, candidate: Candidate, row: int, column: int) -> list[_Job]:
+        """The layers of one tile."""
+        found = []
         for place, number in enumerate(candidate.tiling.group.items):
             item = self.network.items[number]
-            if not isinstance(item, WorkloadLayer) or not _made(candidate.tiling, number, row, column):
-                continue
-            layer = tile_layer(candidate.tiling, number, item.layer, row, column)
-            pins = self._pins(candidate, number)
-            sizes = room_of(self.arch, layer, pins, self._occupied(candidate, place, layer))
-            run = None if sizes is None else self.runner.run(layer, pins, sizes)
+            if isinstance(item, WorkloadLayer) and _made(candidate.tiling, number, row, column):
+                layer = tile_layer(candidate.tiling, number, item.layer, row, column)
+                pins = self._pins(candidate, number)
+                sizes = room_of(self.arch, layer, pins, self._occupied(candidate, place, layer))
+                found.append(_Job(layer, pins, sizes))
+        return found
+
+    def _worked(
+        self, jobs: Sequence[tuple[int, _Job]], beside: Cost, hopeless: Callable[[Cost], bool]
+    ) -> dict[_Job, LayerRun] | None:
+        """Each different job (with how often it is done) evaluated, those known from other candidates first.
+
+        Whatever is not evaluated yet counts as the least it can be, so what is told to `hopeless` is never too much.
+        """
+        if any(job.sizes is None for _, job in jobs):
+            return None
+        often: dict[_Job, int] = {}
+        for times, job in jobs:
+            often[job] = often.get(job, 0) + times
+        known = [job for job in often if self.runner.knows(job.layer, job.pins, job.sizes)]
+        fresh = [job for job in often if not self.runner.knows(job.layer, job.pins, job.sizes)]
+        least = sum((self._least(job).times(often[job]) for job in fresh), beside)
+        found: dict[_Job, LayerRun] = {}
+        for number, job in enumerate(known + sorted(fresh, key=lambda job: -often[job] * job.layer.macs)):
+            if number >= len(known):
+                if hopeless(_safe(least)):
+                    return None
+                least += self._least(job).times(-often[job])
+            run = self.runner.run(job.layer, job.pins, job.sizes)
             if not isinstance(run, LayerRun):
                 return None
-            total += _of_run(run, layer)
-            ports = [a + b for a, b in zip(ports, run.port_cycles, strict=True)]
-        return total, ports
+            found[job] = run
+            least += _of_run(run, job.layer).times(often[job])
+        return None if hopeless(_safe(least)) else found
+
+    def _least(self, job: _Job) -> Cost:
+        """What no mapping of a job can beat: as in `bound`."""
+        layer, pinned, last = job.layer, dict(job.pins), self.arch.memories[-1]
+        weights = 0.0 if "W" in pinned else float(layer.elements("W") * layer.weight_bits)
+        inputs = 0.0 if "I" in pinned else float(layer.elements("I") * layer.input_bits)
+        outputs = 0.0 if "O" in pinned else float(layer.elements("O") * layer.output_bits)
+        moved = (weights + inputs) * last.read_energy_pj + outputs * last.write_energy_pj
+        mac_pj = layer.macs * self.arch.mac_energy_pj * layer.weight_bits * layer.input_bits / 64
+        return Cost(layer.macs / self.arch.pes, mac_pj + moved / last.word_bits, (weights, inputs, outputs), layer.macs)
 
     def _pins(self, candidate: Candidate, number: int) -> Pins:
         group, placement = candidate.tiling.group, candidate.placement
@@ -190,10 +255,6 @@ class FusedModel:
             others = demand.weights - layer.elements("W") * layer.weight_bits
             found[placement.weights] = found.get(placement.weights, 0) + others
         return found
-
-
-SAFE = 1 - 1e-9
-"""Sums of the same terms in another order may differ by so much."""
 
 
 def tile_layer(tiling: Tiling, number: int, layer: Layer, row: int, column: int) -> Layer:

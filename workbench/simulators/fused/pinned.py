@@ -60,6 +60,10 @@ class Runner:
             self._known[key] = self._evaluate(self._sized(sizes), layer, pins)
         return self._known[key]
 
+    def knows(self, layer: Layer, pins: Pins, sizes: tuple[int, ...] | None) -> bool:
+        """Whether this has been evaluated."""
+        return (layer.shape_key, pins, sizes) in self._known
+
     def _sized(self, sizes: tuple[int, ...]) -> Arch:
         """Sizes alone change; an access costs what it costs in the memory as it is built."""
         memories = (replace(memory, size_bits=size) for memory, size in zip(self.arch.memories, sizes, strict=True))

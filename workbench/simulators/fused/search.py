@@ -15,10 +15,11 @@ the labels of which none has both at most another's, and the best product is amo
 
 **Branch and bound.** Groups are costed from small to large. Let P be the best labels of the partitions of a group S
 into smaller groups and single items, all of which are costed by then, and b a bound: no candidate of S has a smaller
-part of its cost (`FusedModel.bound`). If some p in P is at most b, in the order or in both parts, then p is at most
-the candidate's cost c >= b. In any schedule that runs S by this candidate, S can be replaced by the partition p: the
-items are the same, all groups are still regions of the network, and the sum is no worse. So some best schedule does
-without the candidate, and it need not be costed. The same holds where another candidate of S is at most b.
+part of its cost (`FusedModel.bound`; while it is costed, what is known by then and the bounds of what is not). If some
+p in P is at most b, in the order or in both parts, then p is at most the candidate's cost c >= b. In any schedule that
+runs S by this candidate, S can be replaced by the partition p: the items are the same, all groups are still regions of
+the network, and the sum is no worse. So some best schedule does without the candidate, and it need not be costed. The
+same holds where another candidate of S is at most b.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Part:
 class Schedule:
     """A partition of a network into groups, and the same network without fusion.
 
-    `singles` are its items, each by itself; of all `candidates`, those that bounds left over were `costed`.
+    `singles` are its items, each by itself; of all `candidates`, those that bounds left over were `costed` to the end.
     """
 
     network: Network
@@ -199,9 +200,11 @@ class Search:
         for bound, candidate in sorted(bounds, key=lambda pair: self.order.key(pair[0])):
             if self._covered(known, bound):
                 continue
+            cost = self.model.cost(candidate, lambda least: self._covered(known, least.times(repeat)))
+            if cost is None:
+                continue
             self.costed += 1
-            cost = self.model.cost(candidate)
-            if cost is None or self._covered(known, cost.times(repeat)):
+            if self._covered(known, cost.times(repeat)):
                 continue
             part = Part(group.items, candidate, cost.times(repeat))
             known.append(part.cost)
