@@ -34,6 +34,7 @@ class Terminal:
 
     def open(self) -> None:
         self.tmux("new-session", "-d", "-s", "dse", "-x", "100", "-y", "30", "-c", str(self._folder), f"{SCRIPT} ui")
+        self.tmux("set", "-g", "set-clipboard", "on")
         self.sees("Runs")
 
     def close(self) -> None:
@@ -48,6 +49,10 @@ class Terminal:
 
     def screen(self) -> str:
         return self.tmux("capture-pane", "-p", "-t", "dse", check=False)
+
+    def clipboard(self) -> str:
+        """What was copied, as the terminal was told by OSC 52."""
+        return self.tmux("show-buffer", check=False)
 
     def is_open(self) -> bool:
         return "dse" in self.tmux("list-sessions", check=False)
@@ -158,6 +163,18 @@ def test_a_run_is_launched_outlives_the_terminal_is_stopped_resumed_and_compared
     terminal.sees("2 marked")
     terminal.types("f")
     terminal.sees("Front", "energy", "pe_rows")
+    terminal.types("n")
+    terminal.sees("● front", "step")
+    terminal.types("y")
+    terminal.sees("Copy point", "command  the command that evaluates it again")
+    terminal.types("Enter")
+    until(lambda: terminal.clipboard().startswith("dse evaluate --arch tpu_like --workload alexnet --layer fc8 --set"))
+    terminal.types("e")
+    terminal.sees("What to write to a file")
+    terminal.types("Enter")
+    terminal.sees("dse front", "--csv > FILE")
+    terminal.types("Enter")
+    until(lambda: any(tmp_path.glob("run*-front.csv")))
     terminal.types("q", "q")
     until(lambda: not terminal.is_open())
 
