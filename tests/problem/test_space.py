@@ -65,7 +65,10 @@ def test_an_axis_of_many_choices_takes_two_bytes_that_sort_as_its_choices():
     space = Space((Axis("a", ("x", "y")), Axis("b", tuple(range(1, 1001))), Axis("c", (1, 2))))
     packed = [space.pack((1, choice, 0)) for choice in range(1000)]
     assert packed == sorted(packed)
-    assert [space.unpack(codes) for codes in packed] == [(1, choice, 0) for choice in range(1000)]
+    designs = [(1, choice, 0) for choice in range(1000)]
+    assert [space.unpack(codes) for codes in packed] == designs
+    codes = np.frombuffer(b"".join(packed), dtype=np.uint8).reshape(1000, -1)
+    assert [tuple(design) for design in space.unpack_all(codes).tolist()] == designs
     with pytest.raises(UserError, match="4 bytes, got 3"):
         space.unpack(packed[0][:3])
 

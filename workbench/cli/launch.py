@@ -94,6 +94,8 @@ def clone(ref: str, changes: Changes, how: Handling) -> int:
     """A new run of a stored run's task, by another search or seed."""
     with Lab.open(there(lab_path(how.db)), create=False) as lab:
         original = lab.run(ref)
+        if original.search == SWEEP and changes.search is None:
+            raise UserError(f"Run {original.id} is a sweep, which has no seed: give --search, or begin a 'dse sweep'.")
         row = start(lab, changes.applied(original))
         say(f"run {row.id}: {title(row)}, as run {original.id}")
         return _detached(lab, row, how) if how.detach else _work(lab, row, how, None)

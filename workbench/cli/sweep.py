@@ -59,6 +59,10 @@ Tiles = Annotated[
 VectorWidth = Annotated[
     str | None, typer.Option(metavar="RANGE", help="MACs of a PE in a cycle. [default: 1]", show_default=False)
 ]
+NocLatency = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=0, help="Cycles from the shared buffer to a PE. [default: 1]", show_default=False),
+]
 Area = Annotated[
     float | None, typer.Option("--area-mm2", metavar="X", help="The most area of a design.", show_default=False)
 ]
@@ -101,6 +105,7 @@ def sweep(
     l2: SharedBytes = None,
     tiles: Tiles = None,
     vector_width: VectorWidth = None,
+    noc_latency: NocLatency = None,
     area_mm2: Area = None,
     power_mw: Power = None,
     keep: Keep = None,
@@ -134,6 +139,7 @@ def sweep(
         "l2": l2,
         "tiles": _tiles(tiles) if tiles else None,
         "vector_width": vector_width,
+        "noc_latency": noc_latency,
         "area_mm2": area_mm2,
         "power_mw": power_mw,
         "keep": keep,

@@ -176,9 +176,8 @@ class Space:
 
     def unpack_all(self, codes: NDArray[np.uint8]) -> NDArray[np.int64]:
         """The same for many designs at once.  # (n, bytes) -> (n, axes)"""
-        columns = (
-            [codes[:, at + n - 1].astype(np.int64) + (codes[:, at] * 256 if n == 2 else 0) for at, n in self.places]
-            if codes.shape[1]
-            else []
-        )
-        return np.stack(columns, axis=1) if columns else np.zeros((len(codes), len(self.axes)), dtype=np.int64)
+        if not codes.shape[1]:
+            return np.zeros((len(codes), len(self.axes)), dtype=np.int64)
+        numbers = codes.astype(np.int64)
+        columns = [numbers[:, at + n - 1] + (256 * numbers[:, at] if n == 2 else 0) for at, n in self.places]
+        return np.stack(columns, axis=1)

@@ -32,7 +32,7 @@ Range = Annotated[str | None, BeforeValidator(_text)]
 
 
 class SweepRequest(BaseModel):
-    """The keys of a sweep's file; each has a flag of the same name."""
+    """The keys of a sweep's file; each has its flag."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

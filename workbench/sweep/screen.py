@@ -53,7 +53,7 @@ class Screen:
         if len(ids):
             self._waiting.append((points, ids))
             self._count += len(ids)
-        if self._count >= PENDING:
+        if self._count >= max(PENDING, len(self._front)):  # each takes as long as the front is
             self.front()
 
     def front(self) -> Front:
