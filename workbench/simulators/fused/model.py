@@ -96,6 +96,7 @@ class FusedModel:
     def __init__(self, network: Network, runner: Runner) -> None:
         self.arch, self.network, self.runner = runner.arch, network, runner
         self.ports = sum(len(memory.ports) for memory in runner.arch.memories)
+        self._tiles: dict[tuple[int, int, int, tuple[int, ...]], Layer] = {}
 
     def cost(self, candidate: Candidate, hopeless: Callable[[Cost], bool] = lambda least: False) -> Cost | None:
         """A group's cost; None where the engine finds no mapping for some tile in the room that is left, or where
@@ -192,11 +193,25 @@ class FusedModel:
         for place, number in enumerate(candidate.tiling.group.items):
             item = self.network.items[number]
             if isinstance(item, WorkloadLayer) and _made(candidate.tiling, number, row, column):
-                layer = tile_layer(candidate.tiling, number, item.layer, row, column)
+                layer = self._tile_layer(candidate.tiling, number, item.layer, row, column)
                 pins = self._pins(candidate, number)
                 sizes = room_of(self.arch, layer, pins, self._occupied(candidate, place, layer))
                 found.append(_Job(layer, pins, sizes))
         return found
+
+    def _tile_layer(self, tiling: Tiling, number: int, layer: Layer, row: int, column: int) -> Layer:
+        """The part of a layer that one tile computes."""
+        height, width = int(tiling.rows.maps[number].made[row]), int(tiling.columns.maps[number].made[column])
+        if (height, width) == (layer.size("OY"), layer.size("OX")):
+            return layer
+        above, beside = tiling.rows.windows[number], tiling.columns.windows[number]
+        padding = (int(above.before[row]), int(above.after[row]), int(beside.before[column]), int(beside.after[column]))
+        key = number, height, width, padding
+        if key not in self._tiles:
+            sizes = {"OY": height, "OX": width}
+            dims = tuple(sizes.get(dim, size) for dim, size in zip(LOOP_DIMS, layer.dims, strict=True))
+            self._tiles[key] = replace(layer, dims=dims, padding=padding)
+        return self._tiles[key]
 
     def _worked(
         self, jobs: Sequence[tuple[int, _Job]], beside: Cost, hopeless: Callable[[Cost], bool]
@@ -255,18 +270,6 @@ class FusedModel:
             others = demand.weights - layer.elements("W") * layer.weight_bits
             found[placement.weights] = found.get(placement.weights, 0) + others
         return found
-
-
-def tile_layer(tiling: Tiling, number: int, layer: Layer, row: int, column: int) -> Layer:
-    """The part of a layer that one tile computes."""
-    height, width = int(tiling.rows.maps[number].made[row]), int(tiling.columns.maps[number].made[column])
-    if (height, width) == (layer.size("OY"), layer.size("OX")):
-        return layer
-    sizes = {"OY": height, "OX": width}
-    above, beside = tiling.rows.windows[number], tiling.columns.windows[number]
-    padding = (int(above.before[row]), int(above.after[row]), int(beside.before[column]), int(beside.after[column]))
-    dims = tuple(sizes.get(dim, size) for dim, size in zip(LOOP_DIMS, layer.dims, strict=True))
-    return replace(layer, dims=dims, padding=padding)
 
 
 def _made(tiling: Tiling, number: int, row: int, column: int) -> int:

@@ -59,8 +59,10 @@ class Steps:
         columns = [part for span in self.maps.values() for part in (span.made, span.kept)]
         for window in self.windows.values():
             columns += [np.maximum(window.stop - window.start, 0), window.before, window.after]
-        _, first, counts = np.unique(np.stack(columns), axis=1, return_index=True, return_counts=True)
-        return tuple(sorted(zip(first.tolist(), counts.tolist(), strict=True)))
+        found: dict[bytes, list[int]] = {}
+        for step, like in enumerate(np.stack(columns, axis=1)):
+            found.setdefault(like.tobytes(), []).append(step)
+        return tuple((steps[0], len(steps)) for steps in found.values())
 
     @cached_property
     def count(self) -> int:
