@@ -44,16 +44,31 @@ def swept(plan: Plan) -> tuple[Study, Counts]:
     return study, counts
 
 
-def single(plan: Plan, design) -> tuple[float, float, float] | None:
+Values = tuple[float, float, float]
+
+
+def single(plan: Plan, design) -> Values | None:
     """A design by itself: latency, energy and area; None where it is not valid."""
-    settings = plan.settings
-    outcome = plan.simulator.evaluate(plan.task, [design])[0]
-    if not isinstance(outcome, Metrics):
-        return None
-    power = outcome.power_mw if plan.mode == "corrected" else tool_power(plan, design)
-    if outcome.area_um2 > settings.area_um2 or power > settings.power:
-        return None
-    return outcome.latency_cycles, outcome.energy_pj, outcome.area_um2
+    return singles(plan, [design])[0]
+
+
+def singles(plan: Plan, designs) -> list[Values | None]:
+    """The same for several, which the simulator looks at one by one."""
+    found: list[Values | None] = []
+    for design, outcome in zip(designs, plan.simulator.evaluate(plan.task, designs), strict=True):
+        valid = isinstance(outcome, Metrics) and outcome.area_um2 <= plan.settings.area_um2
+        if valid and isinstance(outcome, Metrics):
+            power = outcome.power_mw if plan.mode == "corrected" else tool_power(plan, design)
+            valid = power <= plan.settings.power
+        values = (outcome.latency_cycles, outcome.energy_pj, outcome.area_um2) if isinstance(outcome, Metrics) else None
+        found.append(values if valid else None)
+    return found
+
+
+def every_valid(plan: Plan) -> dict[int, Values]:
+    """All valid designs by rank."""
+    outcomes = singles(plan, [plan.task.space.unrank(rank) for rank in range(plan.covered)])
+    return {rank: values for rank, values in enumerate(outcomes) if values is not None}
 
 
 def tool_power(plan: Plan, design) -> float:

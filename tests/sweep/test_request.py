@@ -50,7 +50,7 @@ def test_flags_go_before_the_file(tmp_path: Path):
         "{workload: alexnet, pes: [16, 32], bandwidth: 4, l1: '64:256:x2', tiles: {TileK: '1,2'}, keep: all}"
     )
     plan = request_of(file, {"workload": "vgg16", "layers": ["conv2_1", "conv2_2"], "pes": None, "l1": "32"}).plan()
-    assert plan.task.workload.name == "vgg16/conv2_1,conv2_2"
+    assert plan.task.workload.name == "vgg16/conv2_1+conv2_2"
     assert plan.settings.keep == "all"
     assert plan.task.space.axes[0].name == "tile_k"
     assert plan.choices(PES).tolist() == [16, 32]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from store.database import Lab
-from tests.sweep.small import plan, single, swept
+from tests.sweep.small import every_valid, plan, single, swept
 from workbench.knowledge import choose, load
 from workbench.pareto import non_dominated
 from workbench.runner import RunSpec, start
@@ -84,8 +84,7 @@ def test_what_is_kept_lies_in_chunks(lab: Lab, keep) -> None:
         np.concatenate([getattr(chunk, name) for chunk in found])
         for name in ("latency_cycles", "energy_pj", "area_um2")
     )
-    every = {rank: single(sweep, sweep.task.space.unrank(rank)) for rank in range(sweep.covered)}
-    valid = {rank: values for rank, values in every.items() if values is not None}
+    valid = every_valid(sweep)
     ranks = np.ravel_multi_index(codes.T, sweep.task.space.shape)
     for rank, *values in zip(ranks.tolist(), latency, energy, area, strict=True):
         assert values == pytest.approx(valid[rank], rel=1e-12)

@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from tests.sweep.small import plan, single, swept
+from tests.sweep.small import every_valid, plan, single, swept
 from workbench.pareto import Front, non_dominated
 from workbench.problem.metrics import Infeasible
 from workbench.sweep import plan as plans
@@ -21,8 +21,7 @@ BOTH = ("compatible", "corrected")
 def test_counts_and_front_equal_brute_force(mode: str, dataflow: str, layers: int):
     sweep = plan(mode, dataflow, layers=layers)
     study, counts = swept(sweep)
-    outcomes = {rank: single(sweep, sweep.task.space.unrank(rank)) for rank in range(sweep.covered)}
-    valid = {rank: values for rank, values in outcomes.items() if values is not None}
+    valid = every_valid(sweep)
     best = np.array(list(valid))[non_dominated(list(valid.values()))]
     assert counts.covered == sweep.covered == 750
     assert 0 < counts.valid == len(valid) < counts.covered

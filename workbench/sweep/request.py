@@ -99,7 +99,7 @@ class SweepRequest(BaseModel):
         if len(self.layers) == 1:
             return network.single(self.layers[0])
         items = [WorkloadLayer(network.layer(layer)) for layer in dict.fromkeys(self.layers)]
-        names = ",".join(item.name for item in items)
+        names = "+".join(item.name for item in items)
         return Workload(f"{network.name}/{names}", tuple(items), network.description, network.source)
 
 
