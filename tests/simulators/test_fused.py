@@ -180,7 +180,8 @@ def test_the_search_finds_what_trying_everything_finds(objective: Objective):
 
 
 def test_no_candidate_beats_its_bound():
-    for arch in (chip(), load_template("meta_prototype_like").nominal()):
+    shared = with_memory(chip(2048, 32768), "weights", operands=("W", "I", "O"))
+    for arch in (chip(), shared, load_template("meta_prototype_like").nominal()):
         runner = Runner(arch, "edp", FACTORS)
         network = Network(branching())
         model = FusedModel(network, runner)

@@ -195,7 +195,7 @@ class FusedModel:
             if isinstance(item, WorkloadLayer) and _made(candidate.tiling, number, row, column):
                 layer = self._tile_layer(candidate.tiling, number, item.layer, row, column)
                 pins = self._pins(candidate, number)
-                sizes = room_of(self.arch, layer, pins, self._occupied(candidate, place, layer))
+                sizes = room_of(self.arch, layer, pins, self._occupied(candidate, place))
                 found.append(_Job(layer, pins, sizes))
         return found
 
@@ -261,14 +261,13 @@ class FusedModel:
             pins.append(("O", placement.maps))
         return tuple(pins)
 
-    def _occupied(self, candidate: Candidate, place: int, layer: Layer) -> dict[int, int]:
-        """Bits by memory that are not this layer's own."""
+    def _occupied(self, candidate: Candidate, place: int) -> dict[int, int]:
+        """Bits by memory that the group takes while its item at this place runs."""
         placement = candidate.placement
         demand = placement.demand
-        found = {placement.maps: demand.rest[place] + demand.caches}
+        found = {placement.maps: demand.alive[place] + demand.caches}
         if placement.weights is not None:
-            others = demand.weights - layer.elements("W") * layer.weight_bits
-            found[placement.weights] = found.get(placement.weights, 0) + others
+            found[placement.weights] = found.get(placement.weights, 0) + demand.weights
         return found
 
 

@@ -117,7 +117,7 @@ def _costed(arch: Arch, layer: Layer, metrics: Metrics, pins: Pins) -> LayerRun 
         gone |= _crossing(case, above)
     moves = Moves(case, rows)
     if pins:
-        if not fitting(case, rows)[0]:
+        if not _fitted(case, rows, [operand for operand, _ in pins]):
             return None
         case.tables.links[:, 0, :-1][:, gone] = 0.0  # the cost model reads that they move nothing
         edges = moves.latency()
@@ -150,6 +150,21 @@ def _given(arch: Arch, layer: Layer, mapping: LayerMapping) -> tuple[Case, Rows]
         cut[case.shape.of(operand), 0] = ends
     zero = np.zeros(1, dtype=np.int64)
     return case, Rows(zero, zero, cut, np.ones(1, dtype=bool))
+
+
+def _fitted(case: Case, rows: Rows, pinned: Sequence[str]) -> bool:
+    """Whether a mapping fits beside what is pinned, the other operands keeping fewer loops where they must."""
+    if fitting(case, rows)[0]:
+        return True
+    for p, place in reversed(list(enumerate(case.shape.places))):
+        if place.last or place.operand in pinned:
+            continue
+        least = rows.cut[p - 1, 0] if place.level else 0
+        while rows.cut[p, 0] > least:
+            rows.cut[p, 0] -= 1
+            if fitting(case, rows)[0]:
+                return True
+    return False
 
 
 def _crossing(case: Case, above: Sequence[int]) -> Bools:

@@ -17,7 +17,7 @@ GRID = 4
 
 
 def room_of(arch: Arch, layer: Layer, pins: Pins, occupied: Mapping[int, int]) -> tuple[int, ...] | None:
-    """The sizes of the memories for a layer; `occupied` are bits by memory that are not the layer's own.
+    """The sizes of the memories for a layer; `occupied` are bits by memory that the group takes, the layer's included.
 
     None: no room is left. Without pins and with nothing occupied they are those of the architecture itself.
     """
@@ -38,8 +38,7 @@ def _left(memory: Memory, number: int, layer: Layer, pins: Mapping[str, int], oc
         return memory.size_bits
     if len(pinned) == len(memory.operands):
         return AMPLE
-    here = sum(own_bits(layer, operand) for operand in pinned if pins[operand] == number)
-    free = memory.size_bits - occupied - here
+    free = memory.size_bits - occupied
     if free < 1:
         return None
     # The engine counts what is pinned in or below a memory as held in it.

@@ -22,12 +22,11 @@ from workbench.simulators.fused.tiling import AxisGrid
 class Demand:
     """Bits that a tiled group needs on chip, each map sized by its largest tile.
 
-    `alive` per item in the group's order: the maps that lie in memory while it runs; `rest` the same without what the
-    item itself reads first and writes. `cache_x` is kept for the tile beside, `cache_y` for the tiles below.
+    `alive` per item in the group's order: the maps that lie in memory while it runs. `cache_x` is kept for the tile
+    beside, `cache_y` for the tiles below.
     """
 
     alive: tuple[int, ...]
-    rest: tuple[int, ...]
     cache_x: int
     cache_y: int
     weights: int
@@ -68,7 +67,6 @@ class Needs:
     """Bits that a group needs on chip, for every tile height and width (h, w); names as in `Demand`."""
 
     alive: tuple[Ints, ...]
-    rest: tuple[Ints, ...]
     cache_x: Ints
     cache_y: Ints
     copied: Ints
@@ -78,7 +76,6 @@ class Needs:
         """Of one tile size."""
         return Demand(
             tuple(int(bits[row, column]) for bits in self.alive),
-            tuple(int(bits[row, column]) for bits in self.rest),
             int(self.cache_x[row, column]),
             int(self.cache_y[row, column]),
             weights,
@@ -98,15 +95,14 @@ def needs_of(network: Network, group: Group, grids: tuple[AxisGrid, AxisGrid], s
     }
     none = np.zeros_like(sizes[group.exit])
     held = {n: none if n in (group.entry, group.exit) and n not in staged else bits for n, bits in sizes.items()}
-    alive, rest = _alive(network, group, held)
     cache_x, cache_y = _caches(network, group, grids)
     copied = sum((sizes[number] for number in staged), none)
-    return Needs(tuple(alive), tuple(rest), cache_x + none, cache_y + none, copied)
+    return Needs(_alive(network, group, held), cache_x + none, cache_y + none, copied)
 
 
-def _alive(network: Network, group: Group, held: dict[int, Ints]) -> tuple[list[Ints], list[Ints]]:
-    """What lies in memory while each item runs, and that without the item's own."""
-    alive, rest = [], []
+def _alive(network: Network, group: Group, held: dict[int, Ints]) -> tuple[Ints, ...]:
+    """What lies in memory while each item runs."""
+    alive = []
     none = np.zeros_like(held[group.exit])
     lying = {group.entry: held[group.entry]}
     left = {number: len(network.readers[number]) for number in group.items[:-1]} | {group.exit: 0}
@@ -122,11 +118,10 @@ def _alive(network: Network, group: Group, held: dict[int, Ints]) -> tuple[list[
             for producer in read:  # value by value: it is written over what nobody reads again
                 own = own if left[producer] else np.minimum(own, np.maximum(held[number] - lying[producer], 0))
         alive.append(sum(lying.values(), none) + own)
-        rest.append(sum((bits for other, bits in lying.items() if other != network.producers[number][0]), none))
         lying[number] = held[number]
         for other in [other for other in lying if not left[other] and other != group.exit]:
             del lying[other]
-    return alive, rest
+    return tuple(alive)
 
 
 def _caches(network: Network, group: Group, grids: tuple[AxisGrid, AxisGrid]) -> tuple[Ints, Ints]:
