@@ -42,9 +42,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 MOST_FITTED = 320
-LOCAL = 0.3
+LOCAL, LOCAL_OF_A_FRONT = 0.3, 0.6
 """How often only neighbours of one of the best are compared: where a surrogate cannot tell the best few apart, walking
-does."""
+does. The members of a front have many neighbours that are nearly as good."""
 CLIMBS = 3
 CLIMBS_FROM = 3
 """Candidates whose neighbours become candidates, too, CLIMBS times."""
@@ -132,7 +132,7 @@ class Guided(Search):
         each = -(-limit // MOST_PREDICTIONS)
         while len(asked) < limit:
             many = min(each, limit - len(asked))
-            local = bool(elites) and self.rng.random() < LOCAL
+            local = bool(elites) and self.rng.random() < (LOCAL_OF_A_FRONT if self._goal.front else LOCAL)
             pool = self._near(elites) if local else self._describe([])
             if not len(pool):
                 pool = self._candidates.pool(self.unseen, elites, limit, self.rng)
