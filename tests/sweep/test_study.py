@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from tests.sweep.small import every_valid, plan, single, swept
 from workbench.pareto import Front, non_dominated
 from workbench.problem.metrics import Infeasible
 from workbench.sweep import plan as plans
+from workbench.sweep.corrected import CorrectedBlock
 from workbench.sweep.screen import Screen
 
 BOTH = ("compatible", "corrected")
@@ -78,6 +80,23 @@ def test_a_mapping_that_never_fits_leaves_nothing():
     study, counts = swept(sweep)
     assert counts == (sweep.covered, 0, 0)
     assert len(study.front) == 0
+
+
+@pytest.mark.parametrize("falling", [False, True])
+def test_where_a_larger_buffer_costs_less_nothing_is_pruned(falling: bool, monkeypatch: pytest.MonkeyPatch):
+    """No technology of the workbench has such a law; an architecture might come with one."""
+    made = CorrectedBlock.cells
+
+    def cells(self: CorrectedBlock, number: int):
+        found = made(self, number)
+        return found and replace(found, l1_energy=found.l1_energy[:: -1 if falling else 1])
+
+    monkeypatch.setattr(CorrectedBlock, "cells", cells)
+    study, counts = swept(plan())
+    whole, every = swept(plan(limits={"prune": False}))
+    assert counts[:2] == every[:2]
+    assert (counts.evaluated == every.evaluated) == falling
+    assert sorted(study.front.ids) == sorted(whole.front.ids)
 
 
 @pytest.mark.parametrize("kind", ["uniform", "sphere", "ties"])

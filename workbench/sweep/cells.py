@@ -20,10 +20,10 @@ CELLS_AT_ONCE = 65_536
 class Cells:
     """Factors over w bandwidths, n sizes of the L2 and m of the L1; a design's energy, area and power are the sums.
 
-    `latency` (w, n) or (w, 1), `energy` (w, n), (w, 1) or (1, 1), `area` (w, n); `l1_energy` and `l1_area` (m,) rise
-    with the size. The first L1 and the first L2 that hold what the mapping needs are `least_l1` and `least_l2` (m or n
-    where none does), `runs` (w,) tells where the mapping gives a result at all. Where power is no energy by time,
-    `power` (w, n) and `l1_power` (m,) tell it in mW.
+    `latency` (w, n) or (w, 1), `energy` (w, n), (w, 1) or (1, 1), `area` (w, n); `l1_energy` and `l1_area` (m,) do not
+    fall with the size, or nothing is pruned (`rises`). The first L1 and the first L2 that hold what the mapping needs
+    are `least_l1` and `least_l2` (m or n where none does), `runs` (w,) tells where the mapping gives a result at all.
+    Where power is no energy by time, `power` (w, n) and `l1_power` (m,) tell it in mW.
     """
 
     latency: Floats
@@ -36,6 +36,11 @@ class Cells:
     runs: Bools
     power: Floats | None = None
     l1_power: Floats | None = None
+
+    @property
+    def rises(self) -> bool:
+        """Whether nothing of a design gets less with a larger L1, as `candidates` and `Part.count` rely on."""
+        return not any((np.diff(values) < 0).any() for values in (self.l1_energy, self.l1_area))
 
     def parts(self) -> Iterator[Part]:
         """The cells with room for the mapping, a few bandwidths at a time."""

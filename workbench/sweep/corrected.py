@@ -70,7 +70,7 @@ class CorrectedBlock:
         for _, _, _, mapping in plan.layers(block):
             possible &= axes.pes >= mapping.pes_per_cluster
         if plan.settings.prune:
-            least = axes.pes * (self._mac_um2 * axes.simd + buffers.l1_area[0]) + buffers.l2_area.min()
+            least = axes.pes * (self._mac_um2 * axes.simd + buffers.l1_area.min()) + buffers.l2_area.min()
             possible &= least * (1 - ROUNDING) <= self._limits.area_um2
         return possible
 

@@ -50,7 +50,7 @@ class Study:
         return Counts(self.plan.size(block), valid, evaluated)
 
     def _part(self, cells: Cells, part: Part, ranks: Ranks, screen: Screen) -> Counts:
-        if not self.plan.settings.prune or self.keep is not None:
+        if not self.plan.settings.prune or self.keep is not None or not cells.rises:
             valid = 0
             for found in every(cells, part, self.limits):
                 self._offer(found, ranks, screen)
