@@ -14,6 +14,7 @@ from workbench.simulators.fused.pinned import LayerRun, Pins, Runner
 from workbench.simulators.fused.room import room_of
 from workbench.simulators.fused.storage import Placement
 from workbench.simulators.fused.tiling import Tiling
+from workbench.simulators.loopnest.spatial import candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,14 +243,15 @@ class FusedModel:
         return None if hopeless(_safe(least)) else found
 
     def _least(self, job: _Job) -> Cost:
-        """What no mapping of a job can beat: as in `bound`."""
+        """What no mapping of a job can beat: as in `bound`, and a cycle for each step that the array needs."""
         layer, pinned, last = job.layer, dict(job.pins), self.arch.memories[-1]
         weights = 0.0 if "W" in pinned else float(layer.elements("W") * layer.weight_bits)
         inputs = 0.0 if "I" in pinned else float(layer.elements("I") * layer.input_bits)
         outputs = 0.0 if "O" in pinned else float(layer.elements("O") * layer.output_bits)
         moved = (weights + inputs) * last.read_energy_pj + outputs * last.write_energy_pj
         mac_pj = layer.macs * self.arch.mac_energy_pj * layer.weight_bits * layer.input_bits / 64
-        return Cost(layer.macs / self.arch.pes, mac_pj + moved / last.word_bits, (weights, inputs, outputs), layer.macs)
+        steps = min(spatial.steps for spatial in candidates(self.arch, layer))
+        return Cost(steps, mac_pj + moved / last.word_bits, (weights, inputs, outputs), layer.macs)
 
     def _pins(self, candidate: Candidate, number: int) -> Pins:
         group, placement = candidate.tiling.group, candidate.placement

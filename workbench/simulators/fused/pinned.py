@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -43,6 +44,11 @@ class LayerRun:
     port_cycles: tuple[float, ...]
 
 
+@lru_cache(maxsize=65_536)
+def _shape_key(layer: Layer) -> tuple[object, ...]:
+    return layer.shape_key
+
+
 class Runner:
     """Evaluates layers on one architecture whose memories may be smaller or larger; equal ones once."""
 
@@ -55,14 +61,14 @@ class Runner:
     def run(self, layer: Layer, pins: Pins = (), sizes: tuple[int, ...] | None = None) -> LayerRun | Infeasible:
         """The best mapping found by the criterion, with memories of these sizes, or why there is none."""
         sizes = self.sizes if sizes is None else sizes
-        key = (layer.shape_key, pins, sizes)
+        key = (_shape_key(layer), pins, sizes)
         if key not in self._known:
             self._known[key] = self._evaluate(self._sized(sizes), layer, pins)
         return self._known[key]
 
     def knows(self, layer: Layer, pins: Pins, sizes: tuple[int, ...] | None) -> bool:
         """Whether this has been evaluated."""
-        return (layer.shape_key, pins, sizes) in self._known
+        return (_shape_key(layer), pins, sizes) in self._known
 
     def _sized(self, sizes: tuple[int, ...]) -> Arch:
         """Sizes alone change; an access costs what it costs in the memory as it is built."""
