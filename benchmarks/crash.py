@@ -28,6 +28,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import benchmarks  # noqa: F401  # before the packages that files beside this one would hide
 from store.connections import transaction, writer
 from store.database import BUSY_SECONDS, Lab
 from store.rows import Context, Evaluation, Point, Progress

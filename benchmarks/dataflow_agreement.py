@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+import benchmarks  # noqa: F401  # before the packages that files beside this one would hide
 from workbench.errors import UserError
 from workbench.simulators.dataflow import compatible
 from workbench.simulators.dataflow.built import Timing, build

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+import benchmarks  # noqa: F401  # before the packages that files beside this one would hide
 from workbench.problem.graph import Item, WorkloadLayer
 from workbench.problem.layer import Layer
 from workbench.problem.template import Template, bundled_archs, load_template

@@ -22,6 +22,7 @@ from unittest import mock
 import numpy as np
 from numpy.typing import NDArray
 
+import benchmarks  # noqa: F401  # before the packages that files beside this one would hide
 from store import chunks, runs
 from store.connections import transaction, writer
 from store.database import BUSY_SECONDS, Lab

@@ -21,6 +21,7 @@ from statistics import geometric_mean
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+import benchmarks  # noqa: F401  # before the packages that files beside this one would hide
 from workbench.problem.metrics import Metrics
 from workbench.problem.space import Design
 from workbench.simulators.dataflow import compatible

@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
 
+import benchmarks  # noqa: F401  # before the packages that files beside this one would hide
 from store.database import Lab
 
 DSE = Path(sys.executable).with_name("dse")

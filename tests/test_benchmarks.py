@@ -1,0 +1,30 @@
+"""Owns the promise that a benchmark runs by its file's name, too: no file beside it hides a package of the project."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
+SCRIPTS = [path for path in sorted(FOLDER.glob("*.py")) if "__main__" in path.read_text(encoding="utf-8")]
+PACKAGES = ("benchmarks", "models", "store", "workbench")
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_a_benchmark_imports_its_own_package_before_those_that_its_folder_could_hide(script: Path):
+    roots = []
+    for node in ast.parse(script.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom):
+            roots.append((node.module or "").split(".")[0])
+        elif isinstance(node, ast.Import):
+            roots += [name.name.split(".")[0] for name in node.names]
+    assert next(root for root in roots if root in PACKAGES) == "benchmarks"
+
+
+def test_a_benchmark_runs_by_its_files_name(tmp_path: Path):
+    command = [sys.executable, FOLDER / "agreement.py", "--help"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--golden" in done.stdout
