@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+import benchmarks  # noqa: F401  # before the packages that files beside this one would hide
 from workbench.problem.metrics import Breakdown, Infeasible, Metrics, Outcome, Target
 from workbench.problem.space import Design
 from workbench.problem.task import Task
