@@ -48,13 +48,13 @@ def test_runs_go_on_in_turn_without_a_terminal_and_stop_when_asked_from_another(
         assert json.loads(asked.stdout) == [{"run": 1, "status": "running", "wish": "pause"}]
         assert f"run 1 stops after the step under way, by process {first}" in asked.stderr
         until(lambda: states(dse) == {1: "paused", 2: "running"})
+        log = dse("log", "1", "--follow").stdout
+        assert "paused after" in log
+        assert "dse resume 1" in log
         assert json.loads(dse("cancel", "1", "--json").stdout)[0]["status"] == "cancelled"
         os.kill(second, signal.SIGKILL)
         until(lambda: process_start(second) is None)
         assert states(dse) == {1: "cancelled", 2: "interrupted"}
-        log = dse("log", "1", "--follow").stdout
-        assert "paused after" in log
-        assert "dse resume 1" in log
     finally:
         for pid in (first, second):
             subprocess.run(["kill", "-9", str(pid)], capture_output=True, check=False)
