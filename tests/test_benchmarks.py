@@ -24,7 +24,7 @@ def test_a_benchmark_imports_its_own_package_before_those_that_its_folder_could_
 
 
 def test_a_benchmark_runs_by_its_files_name(tmp_path: Path):
-    command = [sys.executable, FOLDER / "agreement.py", "--help"]
+    command: list[str | Path] = [sys.executable, FOLDER / "agreement.py", "--help"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert "--golden" in done.stdout
