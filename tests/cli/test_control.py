@@ -61,7 +61,7 @@ def test_runs_go_on_in_turn_without_a_terminal_and_stop_when_asked_from_another(
 
 
 def test_a_run_asked_to_stop_ends_as_on_ctrl_c_and_what_it_found_is_unchanged(dse: Dse, tmp_path: Path):
-    process = started(tmp_path, "run", *TASK, "--budget", "400", "--seed", "1")
+    process = started(tmp_path, "run", *TASK, "--budget", "100000", "--seed", "1")
     assert dse("cancel", "last").returncode == 0
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
