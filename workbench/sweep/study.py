@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.pareto import Front
+from workbench.sweep.analysis import Analysis
 from workbench.sweep.cells import Cells, Found, Limits, Part, candidates, every
 from workbench.sweep.compatible import CompatibleBlock
 from workbench.sweep.corrected import CorrectedBlock
@@ -37,7 +38,7 @@ class Study:
     def block(self, block: Block) -> Counts:
         """One block; the front is then that of all blocks so far."""
         analyse = CompatibleBlock if self.plan.mode == "compatible" else CorrectedBlock
-        analysis = analyse(self.plan, block, self.limits)
+        analysis: Analysis = analyse(self.plan, block, self.limits)
         screen, valid, evaluated = Screen(self.front), 0, 0
         for number in range(block.pes.stop - block.pes.start):
             cells = analysis.cells(number)

@@ -51,10 +51,6 @@ class Network:
         self.bits = self._value_bits()
         self._source_bits: dict[int, int] = {}
 
-    def layer_numbers(self) -> list[int]:
-        """The numbers of the items that compute."""
-        return [i for i, item in enumerate(self.items) if isinstance(item, WorkloadLayer)]
-
     def shape(self, number: int, reader: int) -> Shape | None:
         """The map that an item gives; of the network's input, what the reader takes."""
         if number != SOURCE:

@@ -128,10 +128,6 @@ class Plane(Widget, can_focus=True):
         return self._whole
 
     @property
-    def is_zoomed(self) -> bool:
-        return self._zoomed is not None
-
-    @property
     def drawn(self) -> Drawn:
         """The plot at the present size, computed now if it is not yet."""
         spans = self.spans
