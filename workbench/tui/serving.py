@@ -44,7 +44,12 @@ class LocalServer(Server):
         basicConfig(level=WARNING, format="dse: %(message)s")
 
     async def on_startup(self, app: web.Application) -> None:
-        self._told(self.address)
+        """Nothing: what is told here would be told before anybody listens."""
+
+    def serve(self, debug: bool = False) -> None:
+        """Until Ctrl-C or SIGTERM."""
+        self.initialize_logging()
+        web.run_app(self._make_app(), host=self.host, port=self.port, print=lambda *_: self._told(self.address))
 
     async def handle_index(self, request: web.Request) -> Any:
         self._admit(request, request.query.get("key", ""), request.cookies.get(self._cookie, ""))
