@@ -1,4 +1,4 @@
-"""Owns what every test gets: one Hypothesis profile, and a home and a lab of its own."""
+"""Owns what every test gets: one Hypothesis profile, a home and a lab of its own, and a terminal like any other."""
 
 from pathlib import Path
 
@@ -20,3 +20,10 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
         monkeypatch.setenv(variable, str(home))
     monkeypatch.setenv("DSE_DB", str(home / "lab.db"))
     return home
+
+
+@pytest.fixture(autouse=True)
+def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is drawn does not depend on how whoever runs the tests likes their terminal."""
+    for variable in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR"):
+        monkeypatch.delenv(variable, raising=False)

@@ -155,7 +155,11 @@ def test_keys_and_mouse_find_points() -> None:
     asyncio.run(drive())
 
 
-def test_curves_and_bars_draw_what_they_are_given() -> None:
+@pytest.mark.parametrize("second", ["█", "▓"], ids=["colour", "NO_COLOR"])
+def test_curves_and_bars_draw_what_they_are_given(second: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if second != "█":
+        monkeypatch.setenv("NO_COLOR", "1")
+
     class Both(App[None]):
         def compose(self) -> ComposeResult:
             yield Curve(Axis("designs"), Axis("hypervolume"))
@@ -170,8 +174,9 @@ def test_curves_and_bars_draw_what_they_are_given() -> None:
             await pilot.pause()
             assert "● [a]  ◆ b" in curve.render_line(0).text
             drawn = [bars.render_line(y).text for y in range(bars.size.height)]
-            assert drawn[0].startswith("energy  █ W  █ I")
-            assert [line.count("█") for line in drawn[1:]] == [49, 24]  # a bar has the room that label and text leave
+            assert drawn[0].startswith(f"energy  █ W  {second} I")
+            filled = [sum(line.count(fill) for fill in {"█", second}) for line in drawn[1:]]
+            assert filled == [49, 24]  # a bar has the room that label and text leave
             assert [line.split()[0] for line in drawn[1:]] == ["[red]", "dram"]
 
     asyncio.run(drive())
