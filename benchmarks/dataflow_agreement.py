@@ -126,7 +126,7 @@ def compatible_faults(group: list[Row]) -> list[list[str]]:
     reals = {
         "energy_total_exact": (found.energy, CLOSE),
         "area_um2": (compatible.area_um2(pes, simd, l1, l2, noc), PRINTED_DIGITS),
-        "avg_active_pes": (found.active, PRINTED_DIGITS),
+        "avg_active_pes": (compatible.active_pes(built), PRINTED_DIGITS),
         "power_mw": (compatible.power_mw(pes, simd, l1, l2, noc), PRINTED_DIGITS),
     }
     faults: list[list[str]] = []

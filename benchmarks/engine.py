@@ -25,9 +25,10 @@ from workbench.problem.metrics import Metrics
 from workbench.problem.task import Task
 from workbench.problem.template import load_template
 from workbench.problem.workload import load_workload
+from workbench.simulators.compiled import fast_available
 from workbench.simulators.loopnest import LoopNest, LoopNestSettings
 from workbench.simulators.loopnest.allocate import FILLINGS
-from workbench.simulators.loopnest.engine import PROMISING, evaluate_layer, fast_available, sliding_loops
+from workbench.simulators.loopnest.engine import PROMISING, evaluate_layer, sliding_loops
 from workbench.simulators.loopnest.orders import all_orders, temporal_loops
 from workbench.simulators.loopnest.spatial import candidates
 from workbench.workers import Workers

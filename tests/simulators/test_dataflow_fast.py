@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,8 +11,8 @@ from hypothesis import strategies as st
 
 from benchmarks.dataflow_agreement import ROWS, rows, timing_of
 from workbench.simulators.dataflow import compatible
-from workbench.simulators.dataflow.built import Timing, build
-from workbench.simulators.dataflow.levels import batch_of
+from workbench.simulators.dataflow.analysed import Analysed, analysed
+from workbench.simulators.dataflow.built import Timing
 from workbench.simulators.dataflow.mapping import Cluster, Directive, Mapping
 from workbench.simulators.dataflow.tensors import DataLayer
 
@@ -34,38 +36,38 @@ def designs(draw: st.DrawFn) -> tuple[DataLayer, Mapping, int]:
     return layer, Mapping(tuple(levels), clusters), draw(st.integers(1, 70))
 
 
-def on_arrays(design: tuple[DataLayer, Mapping, int], timing: Timing) -> tuple[list[int], bool]:
-    """The columns of `fast.COLUMNS`, and whether the tool crashes."""
-    built = build(batch_of([design]))
-    found, cycles = compatible.counts(built), compatible.cycles(built, timing)
-    columns = [cycles.runtime[:, 0], found.macs]
-    for table in (found.l2_reads, found.l2_writes, found.l2_need, found.l1_need):
-        columns += table
-    return [int(values[0]) for values in columns], bool(cycles.crashes[0, 0])
-
-
-def compiled(design: tuple[DataLayer, Mapping, int], timing: Timing) -> tuple[list[int], int]:
-    numbers = np.hstack([timing.noc, timing.latency, timing.offchip, timing.simd])
-    found, status = fast.evaluate(fast.packed([design]), numbers)
-    return found[0].tolist(), int(status[0])
+def numbers(found: Analysed) -> tuple[list[list[int]], list[bool]]:
+    """All that is found of designs."""
+    columns = [found.runtime, found.counts.macs]
+    for field in fields(compatible.Counts)[1:]:
+        columns += getattr(found.counts, field.name)
+    return [values.tolist() for values in columns], found.crashes.tolist()
 
 
 def test_recorded_runs_are_met():
     for row in rows(ROWS):
         design = row.layer, row.mapping, row.number("num_pes")
-        found, status = compiled(design, timing_of([row]))
-        expected, crashes = on_arrays(design, timing_of([row]))
-        assert status == (fast.CRASHES if crashes else fast.OK)
+        found, crashes = numbers(analysed([design], timing_of([row]), compiled=True))
+        expected, crashed = numbers(analysed([design], timing_of([row]), compiled=False))
+        assert crashes == crashed
         if row.valid:
             assert found == expected
-            assert found[:2] == [row.number("runtime_cycles"), row.number("num_macs")]
+            assert [values[0] for values in found[:2]] == [row.number("runtime_cycles"), row.number("num_macs")]
 
 
 @settings(max_examples=150, deadline=None)
 @given(designs(), st.integers(1, 20), st.integers(0, 3), st.integers(1, 20), st.integers(1, 4))
 def test_any_mapping_gives_the_same_as_on_arrays(design, noc: int, latency: int, offchip: int, simd: int):
     timing = Timing(*(np.array([[value]]) for value in (noc, latency, offchip, simd)))
-    found, status = compiled(design, timing)
-    expected, crashes = on_arrays(design, timing)
-    assert found == expected
-    assert status == (fast.CRASHES if crashes else fast.OK)
+    layer, mapping, pes = design
+    some = [(layer, mapping, pes), (layer, mapping, pes + 3)]
+    assert numbers(analysed(some, timing, compiled=True)) == numbers(analysed(some, timing, compiled=False))
+
+
+def test_what_the_kernel_has_no_room_for_is_found_on_arrays(monkeypatch: pytest.MonkeyPatch):
+    row = next(row for row in rows(ROWS) if row.valid)
+    design = row.layer, row.mapping, row.number("num_pes")
+    expected = numbers(analysed([design], timing_of([row]), compiled=False))
+    found, status = np.zeros((1, len(fast.COLUMNS)), np.int64), np.array([fast.TOO_LARGE])
+    monkeypatch.setattr(fast, "evaluate", lambda *_: (found, status))
+    assert numbers(analysed([design], timing_of([row]), compiled=True)) == expected

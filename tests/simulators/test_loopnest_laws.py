@@ -17,6 +17,7 @@ from workbench.problem.layer import Layer
 from workbench.problem.metrics import Infeasible, Metrics, Outcome
 from workbench.problem.template import load_template
 from workbench.problem.workload import load_workload
+from workbench.simulators.compiled import fast_available
 from workbench.simulators.loopnest.allocate import Rows, allocate
 from workbench.simulators.loopnest.bound import optimistic
 from workbench.simulators.loopnest.case import Case
@@ -25,7 +26,6 @@ from workbench.simulators.loopnest.engine import (
     Criterion,
     best_rows,
     evaluate_layer,
-    fast_available,
     scores,
     sliding_loops,
 )

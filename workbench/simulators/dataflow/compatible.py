@@ -37,7 +37,6 @@ class Counts:
     l1_writes: tuple[Ints, Ints, Ints]
     l2_need: tuple[Ints, Ints, Ints]
     l1_need: tuple[Ints, Ints, Ints]
-    active: Floats
 
     @property
     def energy(self) -> Floats:
@@ -64,7 +63,6 @@ def counts(built: Built) -> Counts:
         (entering[IN], entering[WT], macs),
         l2_needs(top),
         _l1_needs(built, bottom),
-        _active(built),
     )
 
 
@@ -113,8 +111,8 @@ def _l1_needs(built: Built, bottom: Table) -> tuple[Ints, Ints, Ints]:
     return tiles[IN] * (1 + again), tiles[WT] * (1 + again), tiles[OUT]
 
 
-def _active(built: Built) -> Floats:
-    """PEs that work on average."""
+def active_pes(built: Built) -> Floats:
+    """PEs that work on average (b,)."""
     below: Floats | None = None
     for table in reversed(built.tables):
         edge = table.cases.edge[:, table.level.spatial]

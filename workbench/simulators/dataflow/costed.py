@@ -12,7 +12,8 @@ from workbench.problem.arch import Arch
 from workbench.problem.layer import Layer
 from workbench.problem.metrics import Breakdown, Infeasible, Metrics, Outcome
 from workbench.simulators.dataflow import compatible, corrected
-from workbench.simulators.dataflow.built import Timing, build
+from workbench.simulators.dataflow.analysed import Analysed, analysed
+from workbench.simulators.dataflow.built import Timing
 from workbench.simulators.dataflow.chip import OPERANDS, Chip, chip_of
 from workbench.simulators.dataflow.levels import batch_of
 from workbench.simulators.dataflow.mapping import Mapping
@@ -220,26 +221,25 @@ class CompatibleCosts:
     archs: Sequence[Arch]
     chip: Chip
     simd: int
-    counts: compatible.Counts
-    cycles: compatible.Cycles
+    found: Analysed
     noc: np.ndarray
 
     def outcome(self, row: int) -> Outcome:
         """Metrics as the tool has them, or what is too small, or where the tool would crash."""
-        arch, counts = self.archs[row], self.counts
+        arch, counts = self.archs[row], self.found.counts
         private = [ELEMENT_BITS * float(need[row]) for need in counts.l1_need]
         shared = [ELEMENT_BITS * float(need[row]) for need in counts.l2_need]
         unfit = _unfit(self.layer, arch) or _too_many(self.mappings[row], arch)
         unfit = unfit or _overflow(self.chip, arch, row, private, shared)
         if unfit:
             return unfit
-        if self.cycles.crashes[row, 0] or self.cycles.runtime[row, 0] < 1 or counts.macs[row] < 1:
+        if self.found.crashes[row] or self.found.runtime[row] < 1 or counts.macs[row] < 1:
             return Infeasible("the public tool gives no result: a step of it computes nothing", "dataflow", 1, 0)
         pes = np.array([arch.pes])
         l1, l2 = self._sizes(row, [way.l1 for way in self.chip.ways]), self._sizes(row, [w.l2 for w in self.chip.ways])
         area = compatible.area_um2(pes, np.array([self.simd]), l1, l2, self.noc[row : row + 1, 0])
         return Metrics(
-            latency_cycles=float(self.cycles.runtime[row, 0]),
+            latency_cycles=float(self.found.runtime[row]),
             energy_pj=float(counts.energy[row]) * MAC_UNIT_PJ,
             area_um2=float(area[0]),
             clock_mhz=arch.clock_mhz,
@@ -252,9 +252,9 @@ class CompatibleCosts:
 
     def details(self, row: int) -> Details:
         """From the tool's counts: it knows no DRAM, and does not say what it waits for."""
-        counts = self.counts
+        counts = self.found.counts
         reads, writes = ([float(v[row]) for v in values] for values in (counts.l2_reads, counts.l2_writes))
-        latency, macs = float(self.cycles.runtime[row, 0]), float(counts.macs[row])
+        latency, macs = float(self.found.runtime[row]), float(counts.macs[row])
         moved = (reads[0], reads[1], writes[2])
         return Details(
             macs=macs,
@@ -278,9 +278,9 @@ def compatible_costs(
     layer: Layer, shape: DataLayer, mappings: Sequence[Mapping], archs: Sequence[Arch], simd: int, latency: int
 ) -> CompatibleCosts:
     """Architectures on a layer as the tool has them; the mappings share a skeleton."""
-    built = build(batch_of([(shape, mapping, arch.pes) for mapping, arch in zip(mappings, archs, strict=True)]))
     chip = chip_of(archs)
     noc, offchip = (np.maximum(bits // ELEMENT_BITS, 1)[:, None] for bits in (chip.noc_bits, chip.offchip_bits))
     one = np.ones((1, 1), dtype=np.int64)
-    found = compatible.cycles(built, Timing(noc, one * latency, offchip, one * simd))
-    return CompatibleCosts(layer, mappings, archs, chip, simd, compatible.counts(built), found, noc)
+    designs = [(shape, mapping, arch.pes) for mapping, arch in zip(mappings, archs, strict=True)]
+    found = analysed(designs, Timing(noc, one * latency, offchip, one * simd))
+    return CompatibleCosts(layer, mappings, archs, chip, simd, found, noc)

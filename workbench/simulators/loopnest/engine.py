@@ -9,11 +9,9 @@ because the greedy rule sees neither double buffering nor what on-loading costs.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
-from importlib.util import find_spec
 from typing import Literal
 
 import numpy as np
@@ -21,6 +19,7 @@ import numpy as np
 from workbench.problem.arch import Arch
 from workbench.problem.layer import Layer
 from workbench.problem.metrics import Metrics, Outcome
+from workbench.simulators.compiled import fast_available
 from workbench.simulators.loopnest.allocate import FILLINGS, Rows, allocate, fitting
 from workbench.simulators.loopnest.bound import optimistic
 from workbench.simulators.loopnest.case import Case
@@ -92,12 +91,6 @@ def evaluate_layer(
             case = Case(layer, [archs[i] for i, _, _ in chunk], [s for _, s, _ in chunk], orders)
             _improve(case, criterion, [(best[i], turn) for i, _, turn in chunk], compiled)
     return [b.metrics or why_not(arch, layer, b.tried, sliding) for arch, b in zip(archs, best, strict=True)]
-
-
-@cache
-def fast_available() -> bool:
-    """Whether numba is installed and `DSE_NUMPY_ONLY` is not set."""
-    return not os.environ.get("DSE_NUMPY_ONLY") and find_spec("numba") is not None
 
 
 class _Kernels:
