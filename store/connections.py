@@ -68,7 +68,7 @@ def _engine(path: Path, mode: str, busy_seconds: float, pragmas: tuple[str, ...]
     engine = create_engine(
         "sqlite://", creator=creator, poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=busy_seconds + 5
     )
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    event.listen(engine, "begin", lambda connection: connection.connection.driver_connection.execute(begin))
     return engine
 
 

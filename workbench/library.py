@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from json import dumps, loads
+from json import loads
 from typing import Any, NamedTuple
 
 from store import rows
@@ -92,6 +92,6 @@ def point_rows(evaluated: Iterable[Evaluated], space: Space, first_seq: int, ste
     ]
 
 
-def canonical(content: Any) -> str:
+def canonical(content: Any) -> rows.Json:
     """JSON that is the same for equal content."""
-    return dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return rows.Json.of(content)
