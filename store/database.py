@@ -144,6 +144,10 @@ class Lab:
         """The status as stored, but "interrupted" for a run whose owner died without a word."""
         return runs.live_status(run, this_process())
 
+    def lingers(self, run: Run) -> bool:
+        """Whether the process that worked on the run last is still there, on this host, whatever the status says."""
+        return runs.lingers(run, this_process())
+
     def claim(self, run_id: int) -> int:
         """Make this process the owner of the run, now running, and return the epoch that its writes must name.
 

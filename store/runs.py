@@ -139,6 +139,12 @@ def _owner_lives(run: Run, here: Owner) -> bool:
     return owner is not None and is_alive(owner, (time.time_ns() - (run.heartbeat_ns or 0)) / 1e9, here)
 
 
+def lingers(run: Run, here: Owner) -> bool:
+    """Whether the process that worked on the run last is still there, on this very host: it may have more to say."""
+    owner = owner_of(run)
+    return owner is not None and owner.host == here.host and is_alive(owner, float("inf"), here)
+
+
 def owner_of(run: Run) -> Owner | None:
     """Who works on it or waits for its turn, or did so last."""
     if run.pid is None:

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,17 @@ def test_a_lab_that_is_locked_for_a_while_ends_no_heartbeat_but_a_takeover_does(
         until(lambda: len(beats) == 5)
         time.sleep(0.05)
     assert len(beats) == 5
+
+
+def test_a_process_lingers_when_its_run_has_ended_and_another_of_its_number_does_not(lab: Lab) -> None:
+    run = lab.create_run(new_run())
+    lab.finish(run.id, lab.claim(run.id), "paused")
+    ended = lab.run(run.id)
+    assert lab.live_status(ended) == "paused"
+    assert lab.lingers(ended)
+    assert ended.process_start is not None
+    assert not lab.lingers(replace(ended, process_start=ended.process_start + 1))
+    assert not lab.lingers(replace(ended, host="elsewhere"))
 
 
 LONG = Kind("long", (*KINDS[0].arguments, "--budget", "20000"))

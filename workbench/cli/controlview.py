@@ -57,12 +57,13 @@ def show_log(db: Path | None, ref: str, lines: int, follow: bool, as_json: bool)
 
 
 def _more(lab: Lab, run: Run, log: Path, at: int) -> Iterator[str]:
-    """Whole lines from a place on, until the run neither works nor waits and all is read."""
+    """Whole lines from a place on, until the run neither works nor waits and its process has said all it has to say."""
     with log.open("rb") as file:
         file.seek(at)
         rest = b""
         while True:
-            goes_on = lab.live_status(lab.run(run.id)) in ("running", "queued")
+            now = lab.run(run.id)
+            goes_on = lab.live_status(now) in ("running", "queued") or lab.lingers(now)
             *whole, rest = (rest + file.read()).split(b"\n")
             yield from (line.decode("utf-8", errors="replace") for line in whole)
             if not goes_on:
