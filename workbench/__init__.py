@@ -31,6 +31,7 @@ def _refuse_foreign(name: str, root: Path) -> None:
 for _name in ("store", "models"):
     _refuse_foreign(_name, Path(__file__).resolve().parents[1])
 
+
 def __getattr__(name: str) -> str:
     """`__version__`, read when it is asked for: the module that finds it takes a third of the time of `dse --help`."""
     if name != "__version__":

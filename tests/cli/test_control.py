@@ -18,7 +18,7 @@ from workbench.background import begin, log_path, spec_of
 from workbench.errors import UserError
 from workbench.runner import start
 
-ENDLESS = ("run", *TASK, "--budget", "1000000", "--seed")
+ENDLESS = ("run", *TASK, "--search", "anneal", "--budget", "1000000", "--seed")
 
 
 def states(dse: Dse) -> dict[int, str]:
@@ -61,7 +61,7 @@ def test_runs_go_on_in_turn_without_a_terminal_and_stop_when_asked_from_another(
 
 
 def test_a_run_asked_to_stop_ends_as_on_ctrl_c_and_what_it_found_is_unchanged(dse: Dse, tmp_path: Path):
-    process = started(tmp_path, "run", *TASK, "--budget", "100000", "--seed", "1")
+    process = started(tmp_path, "run", *TASK, "--search", "anneal", "--budget", "100000", "--seed", "1")
     assert dse("cancel", "last").returncode == 0
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
@@ -83,13 +83,13 @@ REFUSED = {
     ("clone", "1", "--search", "aneal"): "There is no search named 'aneal'",
     ("log", "1"): "was not begun with --detach",
     ("tag", "1", "two words"): "A tag is one word",
-    ("run", *TASK, "--detach", "--csv"): "it has no --csv",
-    ("run", *TASK, "--detach", "--confirm", "external"): "--confirm shows its result at the end",
+    ("run", *TASK, "--search", "anneal", "--detach", "--csv"): "it has no --csv",
+    ("run", *TASK, "--search", "anneal", "--detach", "--confirm", "external"): "--confirm shows its result at the end",
 }
 
 
 def test_what_cannot_be_asked_of_a_run_is_one_line(dse: Dse):
-    dse("run", *TASK, "--budget", "4", "--seed", "1")
+    dse("run", *TASK, "--search", "anneal", "--budget", "4", "--seed", "1")
     for arguments, says in REFUSED.items():
         refused = dse(*arguments)
         assert (refused.returncode, refused.stdout) == (2, ""), arguments
@@ -99,13 +99,13 @@ def test_what_cannot_be_asked_of_a_run_is_one_line(dse: Dse):
 
 
 def test_tags_are_given_taken_and_told(dse: Dse):
-    dse("run", *TASK, "--budget", "4", "--seed", "1")
+    dse("run", *TASK, "--search", "anneal", "--budget", "4", "--seed", "1")
     assert dse("tag", "1", "keep", "[red]").stdout.split() == ["[red]", "keep"]
     assert json.loads(dse("tag", "1", "keep", "--remove", "--json").stdout) == {"run": 1, "tags": ["[red]"]}
 
 
 def test_a_run_whose_log_cannot_be_made_is_paused_and_says_so(tmp_path: Path, dse: Dse):
-    dse("run", *TASK, "--budget", "4", "--seed", "1")
+    dse("run", *TASK, "--search", "anneal", "--budget", "4", "--seed", "1")
     with Lab.open(tmp_path / "lab.db") as lab:
         copy = start(lab, spec_of(lab.run(1)))
         log_path(lab.path, copy).parent.write_text("in the way")
@@ -115,7 +115,20 @@ def test_a_run_whose_log_cannot_be_made_is_paused_and_says_so(tmp_path: Path, ds
 
 
 def test_a_clone_is_asked_what_the_original_was(tmp_path: Path, dse: Dse):
-    dse("run", *TASK, "--budget", "4", "--seed", "1", "-s", "temperature=0.5", "--target", "energy_pj<=1")
+    dse(
+        "run",
+        *TASK,
+        "--search",
+        "anneal",
+        "--budget",
+        "4",
+        "--seed",
+        "1",
+        "-s",
+        "temperature=0.5",
+        "--target",
+        "energy_pj<=1",
+    )
     with Lab.open(tmp_path / "lab.db") as lab:
         original = lab.run(1)
         copy = start(lab, spec_of(original))

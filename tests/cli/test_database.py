@@ -17,7 +17,7 @@ TASK = ("--arch", "tpu_like", "--workload", "alexnet", "--layer", "fc8", "--sim"
 
 
 def search(dse: Dse, *options: str) -> None:
-    done = dse("run", *TASK, *options)
+    done = dse("run", *TASK, "--search", "anneal", *options)
     assert done.returncode == 0, done.stderr
 
 

@@ -30,7 +30,7 @@ def dse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 def test_points_are_filtered_and_sorted_and_the_same_in_every_form(dse: Dse):
-    assert dse("run", *TASK, "--budget", "40", "--seed", "1").returncode == 0
+    assert dse("run", *TASK, "--search", "anneal", "--budget", "40", "--seed", "1").returncode == 0
     everything = json.loads(dse("points", "last", "--json").stdout)
     assert [point["seq"] for point in everything] == list(range(40))
     bound = sorted(point["energy_pj"] for point in everything if point["energy_pj"] is not None)[10]
@@ -49,7 +49,7 @@ def test_points_are_filtered_and_sorted_and_the_same_in_every_form(dse: Dse):
 
 
 def test_what_is_asked_in_vain_is_refused_in_one_line(dse: Dse):
-    assert dse("run", *TASK, "--budget", "4", "--seed", "1").returncode == 0
+    assert dse("run", *TASK, "--search", "anneal", "--budget", "4", "--seed", "1").returncode == 0
     for asked, reason in (
         (("--where", "enrgy_pj<2"), "did you mean 'energy_pj'? (column 1)"),
         (("--where", "pe_rows>="), "a number is missing at the end (column 10)"),
@@ -65,7 +65,7 @@ def test_what_is_asked_in_vain_is_refused_in_one_line(dse: Dse):
 
 def test_runs_are_listed_by_the_same_language(dse: Dse):
     for seed in ("1", "2", "3"):
-        assert dse("run", *TASK, "--budget", seed, "--seed", seed).returncode == 0
+        assert dse("run", *TASK, "--search", "anneal", "--budget", seed, "--seed", seed).returncode == 0
     found = json.loads(dse("runs", "--where", "designs>1 and status=done", "--sort", "designs", "--json").stdout)
     assert [run["id"] for run in found] == [2, 3]
     bests = [run["best"]["energy_pj"] for run in json.loads(dse("runs", "--sort", "-energy_pj", "--json").stdout)]

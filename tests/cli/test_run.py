@@ -17,7 +17,7 @@ from tests.cli.conftest import SCRIPT, Dse, environment
 from workbench.pareto import non_dominated
 
 TASK = ("--arch", "tpu_like", "--workload", "alexnet", "--layer", "fc8", "--sim", "factors=1")
-LONG = ("run", *TASK, "--budget", "400", "--seed", "1")
+LONG = ("run", *TASK, "--search", "anneal", "--budget", "400", "--seed", "1")
 
 
 def front(dse: Dse, ref: str, db: str = "lab.db") -> list[dict[str, Any]]:
@@ -54,7 +54,7 @@ def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def test_a_run_ends_with_its_front_a_plot_and_the_commands_that_go_on(dse: Dse):
-    done = dse("run", *TASK, "--budget", "24", "--seed", "1")
+    done = dse("run", *TASK, "--search", "anneal", "--budget", "24", "--seed", "1")
     assert done.returncode == 0, done.stderr
     assert "front (" in done.stdout
     assert "latency [cycles]" in done.stdout
@@ -64,7 +64,7 @@ def test_a_run_ends_with_its_front_a_plot_and_the_commands_that_go_on(dse: Dse):
 
 
 def test_every_form_holds_the_same_front_and_no_member_dominates_another(dse: Dse):
-    ran = dse("run", *TASK, "--budget", "24", "--seed", "1", "--json")
+    ran = dse("run", *TASK, "--search", "anneal", "--budget", "24", "--seed", "1", "--json")
     members = json.loads(ran.stdout)["front"]
     assert front(dse, "1") == members
     rows = list(csv.DictReader(StringIO(dse("front", "last", "--csv").stdout)))
@@ -78,7 +78,20 @@ def test_every_form_holds_the_same_front_and_no_member_dominates_another(dse: Ds
 def test_what_a_run_was_asked_for_is_kept_and_shown(dse: Dse):
     asked = ("--target", "energy_pj<=1", "--objective", "edp_js", "--objective", "area_um2", "--note", "[red]mine")
     rules = ("--wall-seconds", "100", "--stalled-steps", "50", "--batch", "3", "-s", "temperature=0.5")
-    run = dse("run", *TASK, *asked, *rules, "--technology", "own", "--criterion", "energy", "--budget", "6")
+    run = dse(
+        "run",
+        *TASK,
+        "--search",
+        "anneal",
+        *asked,
+        *rules,
+        "--technology",
+        "own",
+        "--criterion",
+        "energy",
+        "--budget",
+        "6",
+    )
     assert run.returncode == 0, run.stderr
     told = json.loads(dse("show", "last", "--json").stdout)
     assert told["task"]["objectives"] == ["edp_js", "area_um2"]
@@ -98,7 +111,7 @@ def test_what_a_run_was_asked_for_is_kept_and_shown(dse: Dse):
 
 def test_runs_are_listed_the_latest_first_and_by_their_state(dse: Dse):
     for seed in ("1", "2"):
-        dse("run", *TASK, "--budget", "4", "--seed", seed)
+        dse("run", *TASK, "--search", "anneal", "--budget", "4", "--seed", seed)
     listed = json.loads(dse("runs", "--json").stdout)
     assert [(run["id"], run["seed"], run["status"], run["budget"]) for run in listed] == [
         (2, 2, "done", 4),
@@ -110,7 +123,7 @@ def test_runs_are_listed_the_latest_first_and_by_their_state(dse: Dse):
 
 
 def test_a_second_run_simulates_nothing_that_the_lab_knows(dse: Dse):
-    first, second = (dse("run", *TASK, "--budget", "8", "--seed", "1") for _ in range(2))
+    first, second = (dse("run", *TASK, "--search", "anneal", "--budget", "8", "--seed", "1") for _ in range(2))
     assert first.returncode == second.returncode == 0
     runs = json.loads(dse("runs", "--json").stdout)
     assert [(run["evaluations"], run["hits"]) for run in runs] == [(0, 8), (8, 0)]
@@ -119,13 +132,13 @@ def test_a_second_run_simulates_nothing_that_the_lab_knows(dse: Dse):
 
 def test_a_killed_run_goes_on_as_if_it_had_never_stopped(dse: Dse, tmp_path: Path):
     budget = ("--budget", "80", "--seed", "1")
-    process = started(tmp_path, "run", *TASK, *budget)
+    process = started(tmp_path, "run", *TASK, "--search", "anneal", *budget)
     process.kill()
     process.communicate()
     assert json.loads(dse("runs", "--json").stdout)[0]["status"] in ("interrupted", "done")
     resumed = dse("resume", "1")
     assert resumed.returncode == 0, resumed.stderr
-    assert dse("run", *TASK, *budget, "--db", "whole.db").returncode == 0
+    assert dse("run", *TASK, "--search", "anneal", *budget, "--db", "whole.db").returncode == 0
     assert points(tmp_path / "lab.db") == points(tmp_path / "whole.db")
     assert front(dse, "1") == front(dse, "1", "whole.db")
     again = dse("resume", "1", "--json")

@@ -123,7 +123,7 @@ def run(
     arch: Arch,
     workload: Workload,
     layer: Layers = None,
-    search: Search = "anneal",
+    search: Search = "guided",
     settings: Settings = None,
     preset: Preset = None,
     simulator: Simulator = "loopnest",

@@ -64,7 +64,7 @@ FIRST: Final = {
     "arch": "tpu_like",
     "workload": "alexnet",
     "layers": "conv2",
-    "search": "anneal",
+    "search": "guided",
     "simulator": "loopnest",
 }
 """What a new form holds."""
