@@ -50,6 +50,32 @@ def test_a_smaller_memory_needs_tiles_and_the_page_says_what_it_holds(dse: Dse, 
     assert lines[0].startswith("first,last,layers,items")
 
 
+def test_a_schedule_is_drawn(dse: Dse, small: tuple[str, ...], tmp_path: Path):
+    pytest.importorskip("matplotlib")
+    done = dse("fuse", *small, "-o", "groups.svg", "--json")
+    assert done.returncode == 0, done.stderr
+    drawn = (tmp_path / "groups.svg").read_text(encoding="utf-8")
+    for group in json.loads(done.stdout)["groups"]:
+        assert group["last"] in drawn
+    for word in ("fused: weights", "layer by layer", "DRAM traffic [MiB]"):
+        assert word in drawn
+    again = dse("fuse", *small, "-o", "groups.svg")
+    assert (again.returncode, "groups.svg" in again.stderr) == (2, True), "no file is written over"
+
+
+def test_a_schedule_is_searched_with_the_hardware(dse: Dse, small: tuple[str, ...]):
+    ask = ("run", *small[:4], "--search", "uniform", "--sim", "factors=3", "--budget", "3", "--seed", "1")
+    fused, both = (json.loads(dse(*ask, "--schedule", word, "--json").stdout) for word in ("fused", "both"))
+    plain = json.loads(dse(*ask, "--schedule", "layer", "--json").stdout)
+    rows = {row["id"]: row for row in json.loads(dse("runs", "--json").stdout)}
+    assert [rows[run["run"]]["simulator"] for run in (fused, both, plain)] == ["fused", "fused", "loopnest"]
+    settings = json.loads(dse("show", "1", "--json").stdout)["simulator_settings"]
+    assert (settings["objective"], settings["factors"]) == ("edp", 3)
+    assert [member["edp_js"] for member in both["front"]] == [member["edp_js"] for member in fused["front"]]
+    best = [min(member["edp_js"] for member in run["front"]) for run in (fused, plain)]
+    assert best[0] <= best[1], "the best groups are never worse than none"
+
+
 def test_what_cannot_be_is_one_line(dse: Dse, small: tuple[str, ...]):
     for arguments, says in (
         ((*small, "--objective", "drams"), "no objective of fusion named 'drams'"),
@@ -60,3 +86,12 @@ def test_what_cannot_be_is_one_line(dse: Dse, small: tuple[str, ...]):
         assert (done.returncode, done.stdout) == (2, "")
         assert says in done.stderr
         assert done.stderr.count("\n") == 1
+    for arguments, says in (
+        (("--schedule", "fuse"), "no schedule named 'fuse'"),
+        (("--schedule", "fused", "--simulator", "zigzag"), "--simulator says 'zigzag'"),
+        (("--schedule", "layer", "--simulator", "fused"), "leave one of them out"),
+        (("--schedule", "both", "--confirm", "loopnest"), "leave that out"),
+    ):
+        done = dse("run", *small[:4], *arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert says in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,16 @@ Changes = Annotated[
 ]
 Objective = Annotated[str, typer.Option(metavar="dram|latency|energy|edp", help="What the best grouping has least of.")]
 Factors = Annotated[int, typer.Option(metavar="N", min=1, max=9, help="Prime factors that loop orders are made of.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--out",
+        metavar="FILE",
+        help="Draw the groups and their traffic as well, into a new .svg or .png; needs the extra 'plot'.",
+        show_default=False,
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -31,6 +42,7 @@ def fuse(
     technology: Technology = "common",
     criterion: Criterion = "edp",
     factors: Factors = 6,
+    out: Out = None,
     json: Json = False,
     csv: Csv = False,
 ) -> None:
@@ -42,4 +54,4 @@ def fuse(
     """
     from workbench.cli.fuseview import show_fused
 
-    show_fused(arch, workload, tuple(changes or ()), objective, technology, criterion, factors, chosen(json, csv))
+    show_fused(arch, workload, tuple(changes or ()), objective, technology, criterion, factors, out, chosen(json, csv))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from workbench.cli.nominal import nominal_values
 from workbench.cli.options import Format
-from workbench.cli.output import Column, emit, emit_json, name, number, stdout, table, words
+from workbench.cli.output import Column, emit, emit_json, name, number, say, stdout, table, words
 from workbench.errors import UserError, unknown_name
 from workbench.problem.arch import Arch
 from workbench.problem.graph import WorkloadLayer
@@ -17,6 +18,9 @@ from workbench.problem.task import Task
 from workbench.simulators.fused.model import Cost
 from workbench.simulators.fused.search import OBJECTIVES, Part, Schedule, best_schedule
 from workbench.views.bars import bar, percent
+from workbench.views.fusion import draw_schedule
+from workbench.views.pictures import picture_form
+from workbench.views.places import place
 from workbench.views.quantity import bits, metric
 from workbench.views.request import chosen_task, with_changes
 
@@ -32,19 +36,26 @@ def show_fused(
     technology: str,
     criterion: str,
     factors: int,
+    out: Path | None,
     form: Format,
 ) -> None:
-    """Finds the best grouping and prints it."""
+    """Finds the best grouping, prints it and, where there is a file for it, draws it."""
     if arch is None or workload is None:
         missing = " and ".join(flag for flag, value in (("--arch", arch), ("--workload", workload)) if value is None)
         raise UserError(f"Give {missing}.")
     if objective not in OBJECTIVES:
         raise unknown_name("objective of fusion", objective, OBJECTIVES)
+    file = None if out is None else place(out)
+    if file is not None:
+        picture_form(file)
     task = chosen_task(arch, workload, (), technology=technology, criterion=criterion)
     values = with_changes(task.space, nominal_values(task.template), changes)
     built = replace(task.arch(task.space.design(values)), name=task.template.name)
     schedule = best_schedule(built, task.workload, objective, task.criterion, factors)
     rows = [_row(built, schedule, part) for part in schedule.parts if part.cost.macs]
+    if file is not None:
+        draw_schedule(f"{task.template.name} on {task.workload.name}, fused for the least {objective}", rows, file)
+        say(f"drawn in {file}")
     if form == "json":
         emit_json(_payload(task, values, objective, schedule, rows))
     elif form == "csv":

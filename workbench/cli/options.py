@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from workbench.cli import completion
-from workbench.errors import UserError
+from workbench.errors import UserError, unknown_name
 from workbench.views.places import place
 
 Format = Literal["table", "json", "csv"]
@@ -177,3 +177,30 @@ def with_dataflow(simulator: str, sim: list[str] | None, dataflow: str | None) -
     if simulator not in ("loopnest", "dataflow"):
         raise UserError(f"--dataflow is for the simulator 'dataflow', and --simulator says {simulator!r}.")
     return "dataflow", [*settings, f"dataflow={dataflow}"]
+
+
+SCHEDULES = ("layer", "fused", "both")
+
+
+def with_schedule(
+    schedule: str | None, simulator: str, settings: list[str], criterion: str, confirm: str | None
+) -> tuple[str, list[str], str | None]:
+    """Simulator, settings and confirming simulator, where --schedule says in one word how layers follow each other.
+
+    A fused schedule has least of what mappings are chosen by, unless a setting says otherwise.
+    """
+    if schedule is None:
+        return simulator, settings, confirm
+    if schedule not in SCHEDULES:
+        raise unknown_name("schedule", schedule, SCHEDULES)
+    if simulator not in ("loopnest", "fused"):
+        raise UserError(f"--schedule is for the simulators 'loopnest' and 'fused', and --simulator says {simulator!r}.")
+    if schedule == "layer":
+        if simulator == "fused":
+            raise UserError("--schedule layer, but --simulator fused: leave one of them out.")
+        return simulator, settings, confirm
+    if not any(text.startswith("objective=") for text in settings):
+        settings = [*settings, f"objective={criterion}"]
+    if schedule == "both" and confirm is not None:
+        raise UserError("--schedule both is --confirm loopnest already: leave that out.")
+    return "fused", settings, "loopnest" if schedule == "both" else confirm

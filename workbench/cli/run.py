@@ -25,6 +25,7 @@ from workbench.cli.options import (
     Technology,
     chosen,
     with_dataflow,
+    with_schedule,
 )
 
 Arch = Annotated[
@@ -57,6 +58,15 @@ Settings = Annotated[
 ]
 Preset = Annotated[
     str | None, typer.Option(metavar="NAME", help="Settings of the search under one name.", show_default=False)
+]
+Schedule = Annotated[
+    str | None,
+    typer.Option(
+        metavar="layer|fused|both",
+        help="Layer by layer; the best groups of fused layers for every design, as --simulator fused finds them; or "
+        "fused, with the front's designs layer by layer beside. [default: layer]",
+        show_default=False,
+    ),
 ]
 Objectives = Annotated[
     list[str] | None,
@@ -129,6 +139,7 @@ def run(
     simulator: Simulator = "loopnest",
     sim: Sim = None,
     dataflow: Dataflow = None,
+    schedule: Schedule = None,
     objective: Objectives = None,
     target: Targets = None,
     technology: Technology = "common",
@@ -161,6 +172,7 @@ def run(
 
     form = chosen(json, csv)
     simulator, sim = with_dataflow(simulator, sim, dataflow)
+    simulator, sim, confirm = with_schedule(schedule, simulator, sim, criterion, confirm)
     request = RunRequest(
         arch=arch,
         workload=workload,
