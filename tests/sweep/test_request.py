@@ -1,4 +1,4 @@
-"""Owns ranges, and what a sweep is asked for by a file and flags; what is wrong is one line that names it."""
+"""Owns what a sweep is asked for by a file and flags; what is wrong is one line that names it."""
 
 from __future__ import annotations
 
@@ -8,33 +8,9 @@ import pytest
 
 from workbench.errors import UserError
 from workbench.sweep.plan import L1, NOC, PES
-from workbench.sweep.ranges import values_of
 from workbench.sweep.request import request_of
 
 ASKED = {"workload": "vgg16", "layers": ["conv2_1"]}
-
-
-@pytest.mark.parametrize(
-    ("text", "values"),
-    [
-        ("8:40:16", (8, 24, 40)),
-        ("1:4", (1, 2, 3, 4)),
-        ("64:600:x3", (64, 192, 576)),
-        ("7", (7,)),
-        ("9,1:3, 2", (1, 2, 3, 9)),
-        ([5, "1:2"], (1, 2, 5)),
-    ],
-)
-def test_ranges(text: str, values: tuple[int, ...]):
-    assert values_of(text, "--pes") == values
-
-
-@pytest.mark.parametrize(
-    "text", ["", "a", "3:1", "1:5:0", "1:5:x1", "0:4", "-1", "1:2:3:4", "1:70000", "1.5", "1:", "9" * 30]
-)
-def test_what_is_no_range_is_one_line(text: str):
-    with pytest.raises(UserError, match=r"^--pes: .*\.$"):
-        values_of(text, "--pes")
 
 
 def test_the_study_of_480_million_designs():

@@ -10,11 +10,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from workbench.errors import UserError
 from workbench.problem.graph import WorkloadLayer
+from workbench.problem.ranges import values_of
 from workbench.problem.workload import Workload, load_workload
 from workbench.problem.yamlfile import build_model, read_yaml
 from workbench.simulators.dataflow import DataflowSettings, DataflowSimulator
 from workbench.sweep.plan import GRID, KEPT_MOST, L1, L2, NOC, PES, Plan, SweepSettings, task_of
-from workbench.sweep.ranges import values_of
 
 DEFAULTS: Mapping[str, str] = {PES: "16:512:16", NOC: "1:64", L1: "64:8192:x2", L2: "8192:4194304:x2"}
 """PEs, bytes per cycle, bytes of a PE, bytes of all: where nobody says."""

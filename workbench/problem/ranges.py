@@ -1,4 +1,4 @@
-"""Axes of a sweep as text: `8:2056:8`, `1:512`, `64:65536:x2`, `1,2,4`, and several of these with commas between."""
+"""Axes of whole numbers as text: `8:2056:8`, `1:512`, `64:65536:x2`, `1,2,4`, several of these with commas between."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ MOST = 2**40
 FORM = "a number, FIRST:LAST, FIRST:LAST:STEP or FIRST:LAST:xFACTOR, several with commas"
 
 
-def values_of(text: object, what: str) -> tuple[int, ...]:
-    """The values of a range, ascending; `what` opens the error line. Both ends belong to it.
+def values_of(text: object, what: str, least: int = 1) -> tuple[int, ...]:
+    """The values of a range, ascending, none below `least`; `what` opens the error line. Both ends belong to it.
 
     Raises:
         UserError: it is no range, or too long or too large for one.
@@ -18,13 +18,13 @@ def values_of(text: object, what: str) -> tuple[int, ...]:
     parts = [str(part) for part in text] if isinstance(text, list | tuple) else str(text).split(",")
     found: set[int] = set()
     for part in parts:
-        found.update(_part(part.strip(), what))
+        found.update(_part(part.strip(), what, least))
         if len(found) > MAX_CHOICES:
             raise _too_many(what, text)
     return tuple(sorted(found))
 
 
-def _part(text: str, what: str) -> list[int]:
+def _part(text: str, what: str, lowest: int) -> list[int]:
     words = text.split(":")
     factor = len(words) == 3 and words[2][:1] in ("x", "*")
     numbers = words[:2] + ([words[2][1:] if factor else words[2]] if len(words) == 3 else words[3:])
@@ -32,8 +32,9 @@ def _part(text: str, what: str) -> list[int]:
         raise UserError(f"{what}: {text!r} is no range; it is {FORM}.")
     first, last, step = (*map(int, numbers), *(int(numbers[0]), 1)[len(numbers) - 1 :])
     least = 2 if factor else 1
-    if first < 1 or last > MOST:
-        raise UserError(f"{what}: values must lie in 1..2^40, got {text!r}.")
+    lowest = max(lowest, 1) if factor else lowest
+    if first < lowest or last > MOST:
+        raise UserError(f"{what}: values must lie in {lowest}..2^40, got {text!r}.")
     if last < first:
         raise UserError(f"{what}: {text!r} ends before it begins.")
     if step < least:
