@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.dataflow_agreement import ROWS, batches, rows, timing_of
-from workbench.problem.layer import Layer
+from workbench.problem.layer import Bits, Layer
 from workbench.problem.metrics import Infeasible, Metrics
 from workbench.problem.task import Task
 from workbench.problem.template import load_template
@@ -264,6 +264,26 @@ def test_an_architecture_may_state_the_vector_width_of_its_pes():
     setting = DataflowSimulator(DataflowSettings(simd=4)).costed(layer, [arch])[0]
     (narrow, i), (stated, j) = DataflowSimulator().costed(layer, [arch, wide])
     assert stated.outcome(j) == setting[0].outcome(setting[1]) != narrow.outcome(i)
+
+
+@pytest.mark.parametrize("mode", ["corrected", "compatible"])
+@pytest.mark.parametrize("name", ["kcp", "yxp", "yrp"])
+def test_layers_costed_together_cost_to_the_last_bit_what_each_costs_alone(name: str, mode: str):
+    """Layers of one type share a batch, whatever their sizes, strides and bits."""
+    simulator = DataflowSimulator(DataflowSettings.model_validate({"dataflow": name, "mode": mode}))
+    layers = [
+        Layer.conv("a", 3, 16, 3, in_size=14, padding=1),
+        Layer.conv("b", 16, 30, 3, in_size=14, stride=2, padding=1),
+        Layer.conv("c", 30, 7, 1, in_size=7, bits=Bits(weight=4, input=4)),
+        Layer.depthwise("d", 16, 3, in_size=9),
+        Layer.gemm("e", 1, 100, 10),
+    ]
+    archs = [replace(TEMPLATE.nominal(), array=(("PE", pes),)) for pes in (256, 96, 8)]
+    pairs = [(layer, arch) for layer in layers for arch in archs]
+    together = [group.outcome(row) for group, row in simulator.costed_pairs(pairs)]
+    alone = [group.outcome(row) for pair in pairs for group, row in simulator.costed_pairs([pair])]
+    assert list(map(repr, together)) == list(map(repr, alone))
+    assert len({type(outcome) for outcome in together}) == (1 if name == "yrp" else 2)
 
 
 def test_what_does_not_fit_names_the_axes_that_help():

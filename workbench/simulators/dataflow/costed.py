@@ -57,7 +57,7 @@ class Details:
 
 
 class Costed(Protocol):
-    """A batch of architectures on one layer."""
+    """A batch of layers, each on an architecture."""
 
     def outcome(self, row: int) -> Outcome:
         """The outcome of one of them."""
@@ -105,9 +105,9 @@ def _overflow(chip: Chip, arch: Arch, row: int, private: Sequence[float], shared
 
 @dataclass(frozen=True)
 class CorrectedCosts:
-    """The corrected mode's."""
+    """The corrected mode's; the layers are of the same bits."""
 
-    layer: Layer
+    layers: Sequence[Layer]
     mappings: Sequence[Mapping]
     archs: Sequence[Arch]
     chip: Chip
@@ -117,9 +117,9 @@ class CorrectedCosts:
     def outcome(self, row: int) -> Outcome:
         """Metrics, or what is too small."""
         arch, found = self.archs[row], self.result
-        bits = np.array(_bits(self.layer).on_chip)
+        bits = np.array(_bits(self.layers[row]).on_chip)
         private, shared = found.needs_bits[row], found.traffic.needed[row] * bits
-        unfit = _unfit(self.layer, arch) or _too_many(self.mappings[row], arch)
+        unfit = _unfit(self.layers[row], arch) or _too_many(self.mappings[row], arch)
         unfit = unfit or _overflow(self.chip, arch, row, private.tolist(), shared.tolist())
         if unfit:
             return unfit
@@ -162,7 +162,7 @@ class CorrectedCosts:
     def details(self, row: int) -> Details:
         """From the counts."""
         found, moves = self.result, self.result.moves
-        bits = np.array(_bits(self.layer).on_chip)
+        bits = np.array(_bits(self.layers[row]).on_chip)
         moved = (moves.reads + moves.writes)[row].sum()
         outside = (found.traffic.reads + found.traffic.writes)[row].sum()
         return Details(
@@ -192,14 +192,19 @@ def _bits(layer: Layer) -> corrected.Bits:
 
 
 def corrected_costs(
-    layer: Layer, shape: DataLayer, mappings: Sequence[Mapping], archs: Sequence[Arch], simd: int, latency: int
+    layers: Sequence[Layer],
+    shapes: Sequence[DataLayer],
+    mappings: Sequence[Mapping],
+    archs: Sequence[Arch],
+    simd: int,
+    latency: int,
 ) -> CorrectedCosts:
-    """Architectures on a layer in the corrected mode; the mappings share a skeleton."""
-    batch = batch_of([(shape, mapping, arch.pes) for mapping, arch in zip(mappings, archs, strict=True)])
+    """Each layer on its row's architecture in the corrected mode; mappings share a skeleton, layers their bits."""
+    batch = batch_of([(s, mapping, arch.pes) for s, mapping, arch in zip(shapes, mappings, archs, strict=True)])
     chip = chip_of(archs)
     per_pe = np.array([_pe_area_um2(arch, simd) for arch in archs])
-    result = corrected.evaluated(batch, chip, _bits(layer), per_pe, archs[0].mac_energy_pj, simd, latency)
-    return CorrectedCosts(layer, mappings, archs, chip, simd, result)
+    result = corrected.evaluated(batch, chip, _bits(layers[0]), per_pe, archs[0].mac_energy_pj, simd, latency)
+    return CorrectedCosts(layers, mappings, archs, chip, simd, result)
 
 
 def _pe_area_um2(arch: Arch, simd: int) -> float:
@@ -216,7 +221,7 @@ class CompatibleCosts:
     The area is that of the buffers which the architecture has; the tool, which knows no sizes, prices its needs.
     """
 
-    layer: Layer
+    layers: Sequence[Layer]
     mappings: Sequence[Mapping]
     archs: Sequence[Arch]
     chip: Chip
@@ -229,7 +234,7 @@ class CompatibleCosts:
         arch, counts = self.archs[row], self.found.counts
         private = [ELEMENT_BITS * float(need[row]) for need in counts.l1_need]
         shared = [ELEMENT_BITS * float(need[row]) for need in counts.l2_need]
-        unfit = _unfit(self.layer, arch) or _too_many(self.mappings[row], arch)
+        unfit = _unfit(self.layers[row], arch) or _too_many(self.mappings[row], arch)
         unfit = unfit or _overflow(self.chip, arch, row, private, shared)
         if unfit:
             return unfit
@@ -275,12 +280,17 @@ class CompatibleCosts:
 
 
 def compatible_costs(
-    layer: Layer, shape: DataLayer, mappings: Sequence[Mapping], archs: Sequence[Arch], simd: int, latency: int
+    layers: Sequence[Layer],
+    shapes: Sequence[DataLayer],
+    mappings: Sequence[Mapping],
+    archs: Sequence[Arch],
+    simd: int,
+    latency: int,
 ) -> CompatibleCosts:
-    """Architectures on a layer as the tool has them; the mappings share a skeleton."""
+    """Each layer on its row's architecture as the tool has it; the mappings share a skeleton."""
     chip = chip_of(archs)
     noc, offchip = (np.maximum(bits // ELEMENT_BITS, 1)[:, None] for bits in (chip.noc_bits, chip.offchip_bits))
     one = np.ones((1, 1), dtype=np.int64)
-    designs = [(shape, mapping, arch.pes) for mapping, arch in zip(mappings, archs, strict=True)]
+    designs = [(s, mapping, arch.pes) for s, mapping, arch in zip(shapes, mappings, archs, strict=True)]
     found = analysed(designs, Timing(noc, one * latency, offchip, one * simd))
-    return CompatibleCosts(layer, mappings, archs, chip, simd, found, noc)
+    return CompatibleCosts(layers, mappings, archs, chip, simd, found, noc)

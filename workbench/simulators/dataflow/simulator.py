@@ -17,7 +17,7 @@ from workbench.problem.task import Task
 from workbench.simulators.dataflow.catalogue import Dataflow, is_file, load
 from workbench.simulators.dataflow.convert import data_layer
 from workbench.simulators.dataflow.costed import Costed, Details, compatible_costs, corrected_costs
-from workbench.simulators.dataflow.levels import skeleton_of
+from workbench.simulators.dataflow.levels import Skeleton, skeleton_of
 from workbench.simulators.dataflow.mapping import check
 
 VERSION = 2
@@ -101,24 +101,34 @@ class DataflowSimulator:
 
     def costed(self, layer: Layer, archs: Sequence[Arch]) -> list[tuple[Costed, int]]:
         """Each architecture's costs on a layer: a batch, and the row in it."""
-        shape = data_layer(layer)
+        return self.costed_pairs([(layer, arch) for arch in archs])
+
+    def costed_pairs(self, pairs: Sequence[tuple[Layer, Arch]]) -> list[tuple[Costed, int]]:
+        """Each layer's costs on the architecture beside it: a batch, and the row in it.
+
+        The architectures share their memories' order and operands, and the energy of a MAC.
+        """
         s = self.settings
-        if s.mode == "compatible" and shape.dilation != (1, 1):
-            raise UserError(f"The public tool knows no dilation, and layer {layer.name!r} has {list(layer.dilation)}.")
-        found: dict[int, tuple[Costed, int]] = {}
-        mappings = [self.dataflow.on(shape, arch.dataflow) for arch in archs]
+        shapes = [data_layer(layer) for layer, _ in pairs]
+        mappings = [self.dataflow.on(shape, arch.dataflow) for shape, (_, arch) in zip(shapes, pairs, strict=True)]
         if s.mode == "compatible":
-            for mapping in mappings:
+            for shape, mapping in zip(shapes, mappings, strict=True):
+                if shape.dilation != (1, 1):
+                    dilation = list(shape.dilation)
+                    raise UserError(f"The public tool knows no dilation, and layer {shape.name!r} has {dilation}.")
                 check(mapping, shape)
-        widths = [dict(arch.dataflow).get(VECTOR_WIDTH, s.simd) for arch in archs]
-        groups: dict[tuple[object, int], list[int]] = {}
-        for i, (mapping, width) in enumerate(zip(mappings, widths, strict=True)):
-            groups.setdefault((skeleton_of(shape, mapping), width), []).append(i)
+        groups: dict[tuple[int, tuple[int, ...], Skeleton], list[int]] = {}
+        for i, (layer, arch) in enumerate(pairs):
+            width = dict(arch.dataflow).get(VECTOR_WIDTH, s.simd)
+            bits = (layer.weight_bits, layer.input_bits, layer.partial_bits, layer.output_bits)
+            groups.setdefault((width, bits, skeleton_of(shapes[i], mappings[i])), []).append(i)
         cost = corrected_costs if s.mode == "corrected" else compatible_costs
-        for (_, width), rows in groups.items():
-            group = cost(layer, shape, [mappings[i] for i in rows], [archs[i] for i in rows], width, s.noc_latency)
+        found: dict[int, tuple[Costed, int]] = {}
+        for (width, _, _), rows in groups.items():
+            layers, archs = [pairs[i][0] for i in rows], [pairs[i][1] for i in rows]
+            group = cost(layers, [shapes[i] for i in rows], [mappings[i] for i in rows], archs, width, s.noc_latency)
             found.update({i: (group, at) for at, i in enumerate(rows)})
-        return [found[i] for i in range(len(archs))]
+        return [found[i] for i in range(len(pairs))]
 
 
 def with_levers(task: Task, dataflow: Dataflow, outcome: Infeasible) -> Infeasible:
