@@ -24,17 +24,17 @@ from workbench.problem.technology import (
 from workbench.problem.yamlfile import build_model, read_model
 
 
-def _no_truth(value: Any) -> Any:
+def no_truth(value: Any) -> Any:
     """YAML reads yes, no, on and off as truth values, which would pass as 1 and 0."""
     if isinstance(value, bool):
         raise ValueError("input should be a number or a name, not a truth value")
     return value
 
 
-Count = Annotated[int, BeforeValidator(_no_truth), Field(gt=0, le=2**53)]
-Cost = Annotated[float, BeforeValidator(_no_truth), Field(ge=0, le=1e12, allow_inf_nan=False)]  # pJ: up to 1 J
-Clock = Annotated[float, BeforeValidator(_no_truth), Field(ge=1e-6, le=1e6, allow_inf_nan=False)]  # MHz: 1 Hz to 1 THz
-Value = Annotated[int | float | str, BeforeValidator(_no_truth)]
+Count = Annotated[int, BeforeValidator(no_truth), Field(gt=0, le=2**53)]
+Cost = Annotated[float, BeforeValidator(no_truth), Field(ge=0, le=1e12, allow_inf_nan=False)]  # pJ: up to 1 J
+Clock = Annotated[float, BeforeValidator(no_truth), Field(ge=1e-6, le=1e6, allow_inf_nan=False)]  # MHz: 1 Hz to 1 THz
+Value = Annotated[int | float | str, BeforeValidator(no_truth)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_\-]*$", max_length=64)]
 
 
