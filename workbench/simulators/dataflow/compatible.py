@@ -175,11 +175,23 @@ def bandwidths(built: Built, found: Cycles) -> tuple[Ints, Ints]:
 
 
 def area_um2(pes: Ints, simd: Ints, l1: Ints, l2: Ints, noc: Ints) -> Floats:
-    """Chip area for buffers of some elements (F41): the arbiter grows with the square of the PEs (Q15)."""
-    bus = 101.7938 * (14.662 * pes + 28.895) * noc
-    arbiter = np.maximum(395.473 * _arbiter(pes), 395.473)
+    """Chip area for buffers of some elements (F41)."""
+    bus, arbiter = _noc_um2(pes, noc)
     total: Floats = pes * (283 * simd + BUFFER_UM2 * l1) + BUFFER_UM2 * l2 + bus + arbiter
     return total
+
+
+def noc_area_um2(pes: Ints, noc: Ints) -> Floats:
+    """What of it connects the PEs."""
+    bus, arbiter = _noc_um2(pes, noc)
+    return np.asarray(bus + arbiter, dtype=np.float64)
+
+
+def _noc_um2(pes: Ints, noc: Ints) -> tuple[Floats, Floats]:
+    """Bus and arbiter, which grows with the square of the PEs (Q15)."""
+    bus: Floats = 101.7938 * (14.662 * pes.astype(np.float64) + 28.895) * noc
+    arbiter: Floats = np.maximum(395.473 * _arbiter(pes), np.float64(395.473))
+    return bus, arbiter
 
 
 def power_mw(pes: Ints, simd: Ints, l1: Ints, l2: Ints, noc: Ints) -> Floats:

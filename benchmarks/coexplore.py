@@ -1,0 +1,112 @@
+"""Co-exploration of networks and chips: the published chips through the legacy model, and assignment against exact."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+import benchmarks  # noqa: F401  # before the packages that files beside this one would hide
+from benchmarks.assignment import LARGE, cases, exact_energies, gaps, random_jobs
+from benchmarks.nasaic import LIMITS, legacy_rows, networks
+from workbench.scheduling.heuristic import good_schedule
+from workbench.scheduling.jobs import Goal
+from workbench.scheduling.solving import LABELS, solved
+
+Figures = dict[str, float]
+REPEATS = 5
+WITHIN = 0.05
+
+
+def legacy() -> Figures:
+    """Every published chip: area, latency and energy with their ratios to the paper's."""
+    print("NASAIC's chips (recalled) through the legacy model, on members of its network families (inferred)")
+    print(f"{'':2} {'flow':14} {'networks, MMACs':39} {'um2':14} {'cycles':15} {'nJ':14} limit")
+    worst = 0.0
+    for row, cost in legacy_rows():
+        metrics = cost.metrics
+        area, latency, energy = metrics.area_um2, metrics.latency_cycles, metrics.energy_pj / 1e3
+        worst = max(worst, abs(area / row.area_um2 - 1))
+        of = " + ".join(f"{network.name} {network.macs / 1e6:.0f}" for network in networks(row))
+        print(
+            f"{row.workload:2} {row.flow:14} {of:39} {area:.2e} x{area / row.area_um2:.3f}"
+            f" {latency:.2e} x{latency / row.latency_cycles:.3f} {energy:.2e} x{energy / row.energy_nj:.3f}"
+            f" {'met' if cost.solution.met else 'not met'}"
+        )
+    limits = ", ".join(f"{name} {limit:.0e}" for name, limit in LIMITS.items())
+    print(f"x: the ratio to the paper's; limits on the latency: {limits} cycles")
+    return {"legacy_area_worst_percent": round(100 * worst, 2)}
+
+
+def assignment() -> Figures:
+    """The heuristic's energy against the exact one on random small cases, and how long it takes on larger ones."""
+    some = list(cases())
+    began = time.perf_counter()
+    exact = exact_energies(some)
+    took = 1e3 * (time.perf_counter() - began) / len(some)
+    print(f"{len(some)} random cases of at most 12 layers on 2 to 4 sub-accelerators, least energy within a makespan")
+    print(f"exact: {took:.1f} ms a case")
+    figures: Figures = {}
+    for name, labels in (("descent alone", 0), ("heuristic", LABELS)):
+        found = gaps(some, exact, labels)
+        energy = np.array(found.energy)
+        met = energy[np.isfinite(energy)]
+        print(
+            f"{name}: energy above exact {100 * met.mean():.2f} % on average, {100 * met.max():.2f} % at worst, "
+            f"{int((met > WITHIN).sum())} above 5 %; no schedule found where there is one: {found.failed}; "
+            f"proven the best: {found.proven}; {found.ms:.1f} ms a case"
+        )
+        figures = {
+            "assignment_gap_mean_percent": round(100 * float(met.mean()), 3),
+            "assignment_gap_worst_percent": round(100 * float(met.max()), 3),
+            "assignment_failed": found.failed,
+        }
+    for networks_, layers, machines in LARGE:
+        descent, both, bound = _timed(networks_, layers, machines)
+        print(
+            f"{networks_} networks of {layers} layers on {machines}: descent {descent:.0f} ms, "
+            f"heuristic {both:.0f} ms, energy at most {100 * bound:.1f} % above the bound"
+        )
+    return figures
+
+
+def _timed(networks_: int, layers: int, machines: int) -> tuple[float, float, float]:
+    """Median milliseconds of the descent and of the whole heuristic, and the median distance from the bound."""
+    rng, rows = np.random.default_rng(1), []
+    for _ in range(REPEATS):
+        jobs = random_jobs(rng, networks_, (layers, layers), machines)
+        ends = [good_schedule(jobs, Goal(aim)).makespan for aim in ("latency", "energy")]
+        goal = Goal("energy", sum(ends) / 2)
+        began = time.perf_counter()
+        good_schedule(jobs, goal)
+        middle = time.perf_counter()
+        solution = solved(jobs, goal)
+        end = time.perf_counter()
+        rows.append((1e3 * (middle - began), 1e3 * (end - middle), solution.schedule.energy / solution.bound - 1))
+    descent, both, bound = np.median(np.array(rows), axis=0)
+    return float(descent), float(both), float(bound)
+
+
+PARTS: dict[str, Callable[[], Figures]] = {"legacy": legacy, "assignment": assignment}
+
+
+def main() -> int:
+    """Print the parts asked for, or all, and last, one JSON object of their figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name, part in PARTS.items():
+        parser.add_argument(f"--{name}", action="store_true", help=(part.__doc__ or "").splitlines()[0])
+    options = vars(parser.parse_args())
+    figures: Figures = {}
+    for name in [name for name in PARTS if options[name]] or PARTS:
+        figures |= PARTS[name]()
+        print()
+    print(json.dumps(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
