@@ -1,1 +1,1 @@
-"""Owns the surrogates: arrays in, arrays out; a leaf that knows neither the store nor the workbench."""
+"""Owns the surrogates, and networks that are trained on images: arrays in, arrays out; a leaf that knows no other."""
