@@ -1,8 +1,9 @@
 """The lab database: one SQLite file, opened by a search that writes or by a terminal that watches.
 
-`Lab` is the door; the nouns behind it are `runs`, `steps`, `chunks`, `tags`, `knowledge`, `queries` and `pages`. Every
-method is one transaction, and reads everything it returns before it ends; `chunks` is one for each chunk, and `export`
-holds the reader until its last line is taken. What cannot be done raises a `StoreError` of one clear line.
+`Lab` is the door; the nouns behind it are `runs`, `steps`, `chunks`, `tags`, `knowledge`, `accuracies`, `queries` and
+`pages`. Every method is one transaction, and reads everything it returns before it ends; `chunks` is one for each
+chunk, and `export` holds the reader until its last line is taken. What cannot be done raises a `StoreError` of one
+clear line.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from store import (
+    accuracies,
     chunks,
     columns,
     control,
@@ -37,6 +39,7 @@ from store import (
     upkeep,
     verifying,
 )
+from store.accuracies import Claim, NewAccuracy, Subject
 from store.columns import PointColumns
 from store.connections import Committing, explained, reader, transaction, writer
 from store.designs import Bounds, Designs
@@ -50,6 +53,7 @@ from store.pages import Place, Window
 from store.place import check_place
 from store.removing import Dependents
 from store.rows import (
+    Accuracy,
     Checkpoint,
     ChunkHead,
     Context,
@@ -61,6 +65,7 @@ from store.rows import (
     RunHead,
     RunSource,
     Status,
+    UnfinishedTraining,
     Wish,
 )
 from store.runs import NewRun
@@ -429,6 +434,65 @@ class Lab:
         """A source model with its content, which is checked against the key."""
         with self._read() as connection:
             return knowledge.model_content(connection, key)
+
+    # Networks that were trained
+
+    def accuracies_of(self, keys: Iterable[bytes]) -> dict[bytes, Accuracy]:
+        """What is known of these keys, by key."""
+        with self._read() as connection:
+            return accuracies.accuracies_of(connection, keys)
+
+    def accuracies(
+        self,
+        family: str | None = None,
+        data: str | None = None,
+        *,
+        family_key: bytes | None = None,
+        data_key: bytes | None = None,
+    ) -> list[Accuracy]:
+        """All that was measured, of a family and on a data set by name or by key; the earliest first."""
+        with self._read() as connection:
+            return accuracies.accuracies(connection, family, data, family_key, data_key)
+
+    def keep_accuracy(self, new: NewAccuracy) -> Accuracy:
+        """Store a measurement and forget its training; one of the same key is there already and stays."""
+        with self._write() as connection:
+            return accuracies.keep(connection, new)
+
+    def claim_training(self, subject: Subject) -> Claim | None:
+        """Make this process the owner of a training, new or left by another one, and return the state to go on from.
+
+        None where its accuracy is there.
+
+        Raises:
+            BusyTrainingError: a process that lives is at work on it.
+        """
+        with self._write() as connection:
+            return accuracies.claim(connection, subject)
+
+    def keep_training(self, claim: Claim, epochs: int, batches: int, state: bytes) -> None:
+        """Store how far a training is, safe once this returns.
+
+        Raises:
+            FencedOutError: this process does not own it any more.
+        """
+        with self._write() as connection:
+            accuracies.keep_state(connection, claim, epochs, batches, state)
+
+    def release_training(self, claim: Claim) -> None:
+        """Leave a training that is not over to whoever goes on with it."""
+        with self._write() as connection:
+            accuracies.release(connection, claim)
+
+    def forget_training(self, claim: Claim) -> None:
+        """Remove a training that leads nowhere."""
+        with self._write() as connection:
+            accuracies.forget(connection, claim)
+
+    def unfinished_trainings(self) -> list[UnfinishedTraining]:
+        """Trainings that have not ended, the latest first."""
+        with self._read() as connection:
+            return accuracies.unfinished(connection)
 
     # The lab as a whole
 

@@ -82,6 +82,10 @@ class UnknownModelError(StoreError):
     """No source model answers to this key."""
 
 
+class BusyTrainingError(StoreError):
+    """Another live process trains this network."""
+
+
 class BusyRunError(RunError):
     """Another live process owns the run."""
 

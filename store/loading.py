@@ -15,6 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Table
 
 from store import chunks
+from store.accuracies import row_digest
 from store.connections import connect, explained
 from store.dumping import Record
 from store.errors import BadExportError, BadRowError, DamagedLabError
@@ -103,4 +104,6 @@ _BYTES: Final[Mapping[str, Callable[[Mapping[str, Any]], bool]]] = {
     "checkpoint": lambda row: digest(row["state"]) == row["digest"],
     "source_model": lambda row: digest(row["content"]) == row["key"] and len(row["content"]) == row["size"],
     "chunk": _chunk,
+    "training": lambda row: digest(row["state"]) == row["digest"],
+    "accuracy": lambda row: row_digest(row) == row["digest"],
 }

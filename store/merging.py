@@ -1,10 +1,11 @@
-"""Taking over what another lab knows: evaluations and models by their content, runs by their uuid.
+"""Taking over what another lab knows: evaluations, models and accuracies by their content, runs by their uuid.
 
 The other lab may come from a stranger. It is opened read-only, nothing of its schema is trusted, and it is refused
 unless it is sound (module `verifying`) and its tables are exactly ours: no trigger, view, virtual table, generated
 column or index on an expression, which would compute in our name. Blobs are copied by the byte, never read.
 
-A run on both sides is one run, continued on one of them: the side that is further on counts. Runs and models keep the
+A run on both sides is one run, continued on one of them: the side that is further on counts. So it is with a training
+that has not ended, and one whose accuracy is known to either has. Runs and models keep the
 numbers that they have here; new ones get the next.
 """
 
@@ -17,44 +18,27 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    FromClause,
-    MetaData,
-    RowMapping,
-    and_,
-    func,
-    literal,
-    not_,
-    select,
-)
+from sqlalchemy import Connection, Engine, RowMapping, and_, func, literal, not_, select
 from sqlalchemy import delete as remove
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import IntegrityError
 
+from store.accuracies_merged import take_accuracies, take_trainings
 from store.connections import connect, explained, reader, transaction
 from store.errors import BusyRunError, ConflictError, DamagedLabError, NewerLabError, NotALabError, StoreError
 from store.migrations import SCHEMA, check_readable, identify, make_ready
 from store.owner import this_process
 from store.place import check_place
 from store.runs import by_id, live_status
+from store.sides import OURS, THEIRS, alike
 from store.tables import Base
 from store.verifying import problems
-
-OURS: Final = Base.metadata.tables
-_ELSEWHERE: Final = MetaData()
-THEIRS: Final = {
-    table.name: table.to_metadata(_ELSEWHERE, schema="other").alias(f"their_{table.name}")
-    for table in Base.metadata.sorted_tables
-}
 
 OF_RUN: Final = tuple(table.name for table in Base.metadata.sorted_tables if "run_id" in table.c)
 """Tables whose rows a run owns, those that others refer to first."""
 KEPT: Final = "tag"
 """What users say of a run does not follow from its steps: that of both labs counts."""
-BY_CONTENT: Final = ("context", "evaluation", "evaluation_detail", "source_model")
+BY_CONTENT: Final = ("context", "evaluation", "evaluation_detail", "source_model", "accuracy", "training")
 """Tables whose rows belong to nobody, and are the same wherever their keys are."""
 
 _ASKED: Final = ("task_key", "search", "search_settings", "simulator", "seed", "batch", "created_ns")
@@ -68,12 +52,14 @@ class Merged:
 
     contexts: int = 0
     evaluations: int = 0
-    differing: int = 0  # evaluations that both labs have with unlike outcomes: ours stay
+    differing: int = 0  # evaluations and accuracies that both labs have with unlike outcomes: ours stay
     runs: int = 0
     continued: int = 0  # runs that were here, and were further on there
     known: int = 0  # runs that were here already, as far or further
     points: int = 0
     models: int = 0
+    accuracies: int = 0
+    trainings: int = 0  # unfinished ones that were not here, or not so far
 
     def __add__(self, more: Merged) -> Merged:
         return Merged(*(getattr(self, field.name) + getattr(more, field.name) for field in fields(Merged)))
@@ -208,13 +194,15 @@ def _take_over(connection: Connection, source: Source) -> Merged:
     heads = connection.execute(_both_heads()).mappings().all()
     for head in heads:
         merged += _take_run(connection, head, source.path)
-    return merged + Merged(models=models)
+    accuracies, differing = take_accuracies(connection, source.path)
+    trainings = take_trainings(connection)
+    return merged + Merged(models=models, accuracies=accuracies, differing=differing, trainings=trainings)
 
 
 def _take_contexts(connection: Connection, path: Path) -> Merged:
     theirs, ours, merged = THEIRS["context"], OURS["context"], Merged()
     content = ("simulator", "fingerprint", "layer")
-    unlike = select(ours.c.id).join(theirs, theirs.c.key == ours.c.key).where(not_(_alike(ours, theirs, content)))
+    unlike = select(ours.c.id).join(theirs, theirs.c.key == ours.c.key).where(not_(alike(ours, theirs, content)))
     number = connection.execute(unlike.limit(1)).scalar()
     if number is not None:
         raise ConflictError(f"{path} has another context under the key of ours {number}: it is not merged.")
@@ -231,7 +219,7 @@ def _take_evaluations(connection: Connection, their_id: int, our_id: int) -> Mer
     theirs, ours = THEIRS["evaluation"], OURS["evaluation"]
     both = theirs.join(ours, and_(ours.c.context_id == our_id, ours.c.key == theirs.c.key))
     here = theirs.c.context_id == their_id
-    unlike = select(func.count()).select_from(both).where(here, not_(_alike(ours, theirs, _OUTCOME)))
+    unlike = select(func.count()).select_from(both).where(here, not_(alike(ours, theirs, _OUTCOME)))
     differing = connection.execute(unlike).scalar_one()
     names = ("context_id", "key", *_OUTCOME)
     rows = select(literal(our_id), *(theirs.c[name] for name in names[1:])).where(here).order_by(theirs.c.key)
@@ -243,7 +231,7 @@ def _take_evaluations(connection: Connection, their_id: int, our_id: int) -> Mer
     details = (
         select(literal(our_id), theirs_told.c.key, theirs_told.c.detail)
         .select_from(told)
-        .where(here, _alike(ours, theirs, _OUTCOME))  # the detail of one outcome does not fit another
+        .where(here, alike(ours, theirs, _OUTCOME))  # the detail of one outcome does not fit another
         .order_by(theirs.c.key)
     )
     connection.execute(insert(ours_told).from_select(["context_id", "key", "detail"], details).on_conflict_do_nothing())
@@ -263,7 +251,7 @@ def _both_heads() -> Any:
     return (
         select(
             theirs.c.uuid,
-            _alike(ours, theirs, _ASKED).label("alike"),
+            alike(ours, theirs, _ASKED).label("alike"),
             *(theirs.c[name].label(f"their_{name}") for name in compared),
             *(ours.c[name].label(f"our_{name}") for name in compared),
         )
@@ -315,7 +303,7 @@ def _first_unlike(
 ) -> int | None:
     theirs, ours = THEIRS[table], OURS[table]
     both = theirs.join(ours, and_(ours.c.run_id == head["our_id"], ours.c[place] == theirs.c[place]))
-    unlike = not_(_alike(ours, theirs, content))
+    unlike = not_(alike(ours, theirs, content))
     first = select(func.min(theirs.c[place])).select_from(both).where(theirs.c.run_id == head["their_id"], unlike)
     number: int | None = connection.execute(first).scalar_one()
     return number
@@ -345,7 +333,3 @@ def _copy_rows(connection: Connection, table: str, their_id: int, our_id: int) -
     rows = select(literal(our_id), *(theirs.c[name] for name in names)).where(theirs.c.run_id == their_id)
     copied = insert(ours).from_select(["run_id", *names], rows.order_by(*theirs.primary_key))
     connection.execute(copied.on_conflict_do_nothing() if table == KEPT else copied)
-
-
-def _alike(ours: FromClause, theirs: FromClause, names: tuple[str, ...]) -> ColumnElement[bool]:
-    return and_(*(ours.c[name].is_not_distinct_from(theirs.c[name]) for name in names))

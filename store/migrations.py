@@ -33,7 +33,7 @@ class Schema:
     steps: Mapping[int, Step] = field(default_factory=dict)  # steps[n] turns version n into n + 1
 
 
-SCHEMA: Final = Schema(version=4, create=create_tables, steps=STEPS)
+SCHEMA: Final = Schema(version=5, create=create_tables, steps=STEPS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,46 @@ class ModelHead(NamedTuple):
     task: str  # JSON
 
 
+class Accuracy(NamedTuple):
+    """How good a network is that was trained: measured, once for all. Its weights are not kept."""
+
+    key: bytes  # 16 bytes, a hash of network, data set, recipe, seed and trainer
+    family: str
+    family_key: bytes  # 16 bytes, a hash of the family's content
+    design: str  # JSON: the family's axes with their values
+    data: str
+    data_key: bytes  # 16 bytes, a hash of the data set's content
+    recipe: str  # JSON
+    seed: int
+    trainer: str  # and its version
+    metric: str  # what the accuracy is
+    accuracy: float  # on the test images, a part of 1
+    validation: float  # on those that the epoch was chosen by
+    parameters: int
+    macs: int  # for one image
+    epochs: int
+    best_epoch: int  # counts from 1
+    seconds: float  # of training
+    created_ns: int  # since 1970
+    code_version: str
+    digest: bytes  # 16 bytes, a hash of the rest
+    report: str  # JSON: why it stopped, the curve, versions
+    network: str  # JSON: the operators
+
+
+class UnfinishedTraining(NamedTuple):
+    """A training that has not ended yet, without its state: whose, how far, and who works on it."""
+
+    key: bytes  # that the accuracy will have
+    family: str
+    design: str  # JSON
+    data: str
+    epochs: int  # whole ones
+    batches: int  # of the epoch under way
+    updated_ns: int  # since 1970
+    live: bool  # a process is at work on it
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A run: what it was asked to do, how far it is, who works on it. `status` is as stored: see `Lab.live_status`."""

@@ -326,6 +326,72 @@ class ChunkTable(Base, table=True):
     content: bytes = Field(sa_type=LargeBinary)  # last, so that zones are looked at without reading over it
 
 
+class AccuracyTable(Base, table=True):
+    """A network that was trained, and how good it is: see `accuracies`. Its weights are not kept."""
+
+    __tablename__ = "accuracy"
+    __table_args__ = (
+        Index("accuracy_by_family", "family_key", "data_key"),
+        *(_size(column, 16, 16) for column in ("key", "family_key", "data_key", "digest")),
+        CheckConstraint("accuracy BETWEEN 0 AND 1 AND validation BETWEEN 0 AND 1", name="parts_of_one"),
+        CheckConstraint("parameters > 0 AND macs > 0", name="size_positive"),
+        CheckConstraint("best_epoch BETWEEN 1 AND epochs", name="epochs_counted"),
+        CheckConstraint("seconds >= 0 AND seconds < 9e999", name="seconds_finite"),
+        STRICT,
+    )
+
+    key: bytes = Field(sa_type=LargeBinary, primary_key=True)
+    family: str = Field(sa_type=Text)
+    family_key: bytes = Field(sa_type=LargeBinary)
+    design: str = Field(sa_type=Text)
+    data: str = Field(sa_type=Text)
+    data_key: bytes = Field(sa_type=LargeBinary)
+    recipe: str = Field(sa_type=Text)
+    seed: int
+    trainer: str = Field(sa_type=Text)
+    metric: str = Field(sa_type=Text)
+    accuracy: float = Field(sa_type=_Real)
+    validation: float = Field(sa_type=_Real)
+    parameters: int
+    macs: int
+    epochs: int
+    best_epoch: int
+    seconds: float = Field(sa_type=_Real)
+    created_ns: int
+    code_version: str = Field(sa_type=Text)
+    digest: bytes = Field(sa_type=LargeBinary)
+    report: str = Field(sa_type=Text)
+    network: str = Field(sa_type=Text)  # last, so that a list need not read over it
+
+
+class TrainingTable(Base, table=True):
+    """A training under way or interrupted, until its accuracy is there: its state, and who works on it."""
+
+    __tablename__ = "training"
+    __table_args__ = (
+        _size("key", 16, 16),
+        _size("digest", 16, 16),
+        CheckConstraint("epochs >= 0 AND batches >= 0 AND claim > 0", name="counts_positive"),
+        STRICT,
+    )
+
+    key: bytes = Field(sa_type=LargeBinary, primary_key=True)
+    family: str = Field(sa_type=Text)
+    design: str = Field(sa_type=Text)
+    data: str = Field(sa_type=Text)
+    epochs: int
+    batches: int
+    claim: int
+    updated_ns: int
+    host: str | None = Field(sa_type=Text)
+    boot_id: str | None = Field(sa_type=Text)
+    pid_namespace: str | None = Field(sa_type=Text)
+    pid: int | None = Field(sa_type=Integer)
+    process_start: int | None = Field(sa_type=Integer)
+    state: bytes = Field(sa_type=LargeBinary)
+    digest: bytes = Field(sa_type=LargeBinary)
+
+
 class TagTable(Base, table=True):
     """A word that a user has given to a run, to find it by."""
 

@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import Connection, ForeignKeyConstraint, Table, and_, exists, func, select
 from sqlalchemy.exc import DBAPIError
 
-from store import chunks
+from store import accuracies, chunks
 from store.errors import DamagedLabError
 from store.steps import digest
 from store.tables import Base
@@ -31,6 +31,8 @@ JSON_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "point_detail": ("detail",),
     "history": ("best",),
     "source_model": ("axes", "metrics", "lineage", "report", "task"),
+    "accuracy": ("design", "recipe", "report", "network"),
+    "training": ("design",),
 }
 _HEADS: Final = """
     SELECT r.id, r.steps, r.points, r.feasible, r.front_size,
@@ -132,6 +134,19 @@ def _digests(connection: Connection) -> Iterator[Problem]:
         content, key, size = connection.exec_driver_sql(query, (number,)).one()
         if digest(content) != key or len(content) != size:
             yield Problem("source_model", f"id {number}", "its bytes are not those that were stored")
+    yield from _accuracies(connection)
+
+
+def _accuracies(connection: Connection) -> Iterator[Problem]:
+    table = accuracies.ACCURACY
+    for row in connection.execution_options(yield_per=MOST).execute(select(table)).mappings():
+        if accuracies.row_digest(row) != row["digest"]:
+            yield Problem("accuracy", f"key {row['key'].hex()}", "it does not say what was stored")
+    for (key,) in connection.exec_driver_sql("SELECT key FROM training ORDER BY key").all():
+        query = "SELECT state, digest FROM training WHERE key = ?"
+        state, expected = connection.exec_driver_sql(query, (key,)).one()
+        if digest(state) != expected:
+            yield Problem("training", f"key {key.hex()}", "its bytes are not those that were stored")
 
 
 def _chunks(connection: Connection) -> Iterator[Problem]:

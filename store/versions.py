@@ -196,5 +196,74 @@ def _to_4(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-STEPS: Final[Mapping[int, Step]] = {1: _to_2, 2: _to_3, 3: _to_4}
+_TO_5: Final = (
+    """
+    CREATE TABLE accuracy (
+        "key" BLOB NOT NULL,
+        family TEXT NOT NULL,
+        family_key BLOB NOT NULL,
+        design TEXT NOT NULL,
+        data TEXT NOT NULL,
+        data_key BLOB NOT NULL,
+        recipe TEXT NOT NULL,
+        seed INTEGER NOT NULL,
+        trainer TEXT NOT NULL,
+        metric TEXT NOT NULL,
+        accuracy REAL NOT NULL,
+        validation REAL NOT NULL,
+        parameters INTEGER NOT NULL,
+        macs INTEGER NOT NULL,
+        epochs INTEGER NOT NULL,
+        best_epoch INTEGER NOT NULL,
+        seconds REAL NOT NULL,
+        created_ns INTEGER NOT NULL,
+        code_version TEXT NOT NULL,
+        digest BLOB NOT NULL,
+        report TEXT NOT NULL,
+        network TEXT NOT NULL,
+        PRIMARY KEY ("key"),
+        CONSTRAINT key_size CHECK (length(key) BETWEEN 16 AND 16),
+        CONSTRAINT family_key_size CHECK (length(family_key) BETWEEN 16 AND 16),
+        CONSTRAINT data_key_size CHECK (length(data_key) BETWEEN 16 AND 16),
+        CONSTRAINT digest_size CHECK (length(digest) BETWEEN 16 AND 16),
+        CONSTRAINT parts_of_one CHECK (accuracy BETWEEN 0 AND 1 AND validation BETWEEN 0 AND 1),
+        CONSTRAINT size_positive CHECK (parameters > 0 AND macs > 0),
+        CONSTRAINT epochs_counted CHECK (best_epoch BETWEEN 1 AND epochs),
+        CONSTRAINT seconds_finite CHECK (seconds >= 0 AND seconds < 9e999)
+    ) STRICT
+    """,
+    "CREATE INDEX accuracy_by_family ON accuracy (family_key, data_key)",
+    """
+    CREATE TABLE training (
+        "key" BLOB NOT NULL,
+        family TEXT NOT NULL,
+        design TEXT NOT NULL,
+        data TEXT NOT NULL,
+        epochs INTEGER NOT NULL,
+        batches INTEGER NOT NULL,
+        claim INTEGER NOT NULL,
+        updated_ns INTEGER NOT NULL,
+        host TEXT,
+        boot_id TEXT,
+        pid_namespace TEXT,
+        pid INTEGER,
+        process_start INTEGER,
+        state BLOB NOT NULL,
+        digest BLOB NOT NULL,
+        PRIMARY KEY ("key"),
+        CONSTRAINT key_size CHECK (length(key) BETWEEN 16 AND 16),
+        CONSTRAINT digest_size CHECK (length(digest) BETWEEN 16 AND 16),
+        CONSTRAINT counts_positive CHECK (epochs >= 0 AND batches >= 0 AND claim > 0)
+    ) STRICT
+    """,
+)
+
+
+def _to_5(connection: Connection) -> None:
+    """Accuracies of trained networks have a place, and so have trainings that have not ended."""
+    for statement in _TO_5:
+        connection.exec_driver_sql(statement)
+
+
+STEPS: Final[Mapping[int, Step]] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5}
 """STEPS[n] turns schema n into n + 1."""

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from store.errors import (
 from store.merging import BY_CONTENT, OF_RUN, Merged
 from store.rows import Evaluation, RunSource
 from store.tables import Base
+from tests.store.test_accuracies import claimed, new_accuracy, subject
 from tests.store.test_knowledge import new_model
 from tests.store.test_migrations import lab_of_schema
 from tests.store.toy_run import CONTEXT, fingerprint, new_run, work
@@ -57,7 +59,7 @@ def evaluations(path: Path) -> dict[bytes, list[Evaluation]]:
 
 
 def make_lab(path: Path, seed: int, steps: int = 4) -> Path:
-    """A finished run, one that learns from it, and a model."""
+    """A finished run, one that learns from it, a model, a network that was trained, and one that was nearly."""
     with Lab.open(path) as lab:
         first = lab.create_run(new_run(seed))
         list(work(lab, first.id, steps))
@@ -66,6 +68,10 @@ def make_lab(path: Path, seed: int, steps: int = 4) -> Path:
         second = lab.create_run(new_run(seed + 100), [RunSource(first.uuid, 8)], [model.key])
         list(work(lab, second.id, 2))
         lab.finish(second.id, 1, "paused")
+        lab.keep_accuracy(new_accuracy(b"trained with %3d" % seed))
+        claim = claimed(lab, b"nearly with %4d" % seed)
+        lab.keep_training(claim, 2, 7, b"state of %d" % seed)
+        lab.release_training(claim)
     return path
 
 
@@ -406,4 +412,71 @@ def test_a_chunk_that_is_not_what_was_stored_is_refused(a: Path, b: Path) -> Non
         other.keep_chunk(2, epoch, designs(1))
     change(b, "UPDATE chunk SET content = x'80049500'")
     with pytest.raises(DamagedLabError, match="chunk run_id 2, number 0: its bytes are not those"):
+        merge(a, b)
+
+
+def test_accuracies_come_once_and_what_both_have_stays_ours(a: Path, b: Path) -> None:
+    merged = merge(a, b)
+    assert (merged.accuracies, merged.trainings, merged.differing) == (1, 1, 0)
+    with Lab.open(a) as ours, Lab.open(b) as theirs:
+        assert {row.key for row in theirs.accuracies()} < {row.key for row in ours.accuracies()}
+        assert len(ours.accuracies()) == 2
+        kept = theirs.keep_accuracy(replace(new_accuracy(b"measured by both"), accuracy=0.5))
+        ours.keep_accuracy(replace(new_accuracy(b"measured by both"), accuracy=0.25))
+    assert merge(a, b) == Merged(known=2, differing=1)
+    with Lab.open(a) as lab:
+        assert lab.accuracies_of([kept.key])[kept.key].accuracy == 0.25
+        assert lab.problems() == []
+
+
+def test_another_network_under_a_key_of_ours_is_a_conflict(a: Path, b: Path) -> None:
+    with Lab.open(a) as ours, Lab.open(b) as theirs:
+        ours.keep_accuracy(new_accuracy())
+        theirs.keep_accuracy(replace(new_accuracy(), network="[]"))
+    before = content(a)
+    with pytest.raises(ConflictError, match="has another network under the key"):
+        merge(a, b)
+    assert content(a) == before
+
+
+def trained(path: Path, far: tuple[int, int], state: bytes) -> None:
+    with Lab.open(path) as lab:
+        claim = claimed(lab)
+        lab.keep_training(claim, *far, state)
+        lab.release_training(claim)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "wins"), [((1, 5), (2, 0), "theirs"), ((2, 3), (2, 4), "theirs"), ((2, 4), (2, 4), "ours")]
+)
+def test_of_a_training_in_both_labs_the_one_that_is_further_on_counts(a: Path, b: Path, ours, theirs, wins) -> None:
+    merge(a, b)
+    trained(a, ours, b"ours")
+    trained(b, theirs, b"theirs")
+    with Lab.open(a) as lab:
+        assert merge(a, b).trainings == (wins == "theirs")
+        assert claimed(lab).state == wins.encode()
+    trained(b, (9, 9), b"further on")
+    assert merge(a, b) == Merged(known=2), "this process is at work on it"
+
+
+def test_a_training_is_over_where_either_lab_has_its_accuracy(a: Path, b: Path, tmp_path: Path) -> None:
+    trained(a, (1, 0), b"ours")
+    with Lab.open(a) as lab:
+        claim = claimed(lab)
+    with Lab.open(b) as lab:
+        lab.keep_accuracy(new_accuracy())
+    assert merge(a, b).accuracies == 2
+    with Lab.open(a) as lab:
+        assert [training.key for training in lab.unfinished_trainings() if training.key == subject().key] == []
+        with pytest.raises(FencedOutError):
+            lab.keep_training(claim, 2, 0, b"late")
+    trained(tmp_path / "c.db", (1, 0), b"theirs")
+    assert merge(a, tmp_path / "c.db") == Merged()
+
+
+@pytest.mark.parametrize("damage", ["accuracy SET accuracy = 0.5", "training SET state = x'00'"])
+def test_a_measurement_that_is_not_what_was_stored_is_refused(a: Path, b: Path, damage: str) -> None:
+    change(b, f"UPDATE {damage}")
+    with pytest.raises(DamagedLabError, match=r"(what was|that were) stored"):
         merge(a, b)

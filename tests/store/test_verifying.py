@@ -43,6 +43,9 @@ def test_every_column_that_holds_json_is_looked_at() -> None:
 CHANGES = {
     "UPDATE checkpoint SET state = x'80049500' WHERE run_id = 2": "checkpoint run_id 2: its bytes are not those",
     "UPDATE source_model SET content = x'80049500'": "source_model id 1: its bytes are not those",
+    "UPDATE accuracy SET accuracy = 0.99": f"accuracy key {b'trained with   1'.hex()}: it does not say what",
+    "UPDATE accuracy SET recipe = '{'": f"accuracy key {b'trained with   1'.hex()}: recipe is no JSON",
+    "UPDATE training SET state = x'80049500'": f"training key {b'nearly with    1'.hex()}: its bytes are not",
     "UPDATE run SET points = 7 WHERE id = 1": "run id 1: its head says 7 points, there are 32",
     "UPDATE run SET feasible = 99 WHERE id = 1": "run id 1: its head says 99 feasible points",
     "UPDATE run SET hits = hits + 1 WHERE id = 2": "run id 2: its head is not what its last step of history says",

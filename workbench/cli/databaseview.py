@@ -56,8 +56,8 @@ def show_merged(word: str, other: Path, path: Path, merged: Merged) -> None:
     stdout().print(listed([(word, str(other)), ("into", str(path)), *brought(merged)]))
     if merged.differing:
         say(
-            f"warning: {count(merged.differing)} evaluations differ from this lab's, though simulator and settings "
-            "are the same; those here stay."
+            f"warning: {count(merged.differing)} evaluations or accuracies differ from this lab's, though simulator "
+            "and settings, or recipe and data, are the same; those here stay."
         )
 
 

@@ -18,6 +18,7 @@ def brought(merged: Merged) -> list[tuple[str, str]]:
         ("runs", f"{runs}; {count(merged.points)} designs more"),
         ("evaluations", f"{count(merged.evaluations)} new, in {count(merged.contexts)} new contexts"),
         ("source models", f"{count(merged.models)} new"),
+        ("accuracies", f"{count(merged.accuracies)} new; {count(merged.trainings)} trainings to go on with"),
     ]
 
 
