@@ -40,6 +40,14 @@ def test_the_table_of_searches_waits_for_no_heavy_library(tmp_path: Path):
     assert done.stdout.split() == []
 
 
+def test_what_is_remembered_of_a_network_waits_for_no_heavy_library(tmp_path: Path):
+    heavy = {"torch", "sklearn", "textual"}
+    modules = "workbench.accuracy.measuring, workbench.accuracy.predicting, workbench.problem.family"
+    done = python(f"import sys, {modules}; print(*sorted({heavy!r} & sys.modules.keys()))", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
+
+
 def test_the_version_is_the_one_in_pyproject():
     pyproject = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
     assert workbench.__version__ == pyproject["project"]["version"]

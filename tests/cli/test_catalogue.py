@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from models.datasets import DATASETS
 from tests.cli.conftest import Dse
+from workbench.problem.family import bundled_families, load_family
 from workbench.problem.template import bundled_archs, load_template
 from workbench.problem.workload import bundled_workloads, load_workload
 from workbench.searches import SEARCHES
@@ -16,6 +18,8 @@ from workbench.simulators import SIMULATORS
 TABLES = {
     "archs": sorted(bundled_archs()),
     "workloads": sorted(bundled_workloads()),
+    "families": sorted(bundled_families()),
+    "datasets": sorted(DATASETS),
     "searches": sorted(SEARCHES),
     "simulators": sorted(SIMULATORS),
 }
@@ -58,6 +62,24 @@ def test_a_workload_counts_its_macs_and_weights(dse: Dse):
     row = next(row for row in json.loads(dse("workloads", "--json").stdout) if row["name"] == "alexnet")
     workload = load_workload("alexnet")
     assert (row["macs"], row["weights"]) == (workload.macs, workload.weights)
+
+
+def test_a_family_tells_its_axes_its_size_and_its_smallest_and_largest_member(dse: Dse):
+    family = load_family("unet_digits")
+    told = json.loads(dse("families", "unet_digits", "--json").stdout)
+    assert told["designs"] == family.space.size == 192
+    assert [axis["axis"] for axis in told["axes"]] == [axis.name for axis in family.space.axes]
+    for row, values in zip(told["members"], (family.smallest(), family.nominal(), family.largest()), strict=True):
+        blueprint = family.blueprint(values)
+        assert (row["design"], row["macs"], row["parameters"]) == (values, blueprint.macs, blueprint.parameters)
+    shown = dse("families", "unet_digits").stdout
+    for word in (*(axis.name for axis in family.space.axes), "1,780,736", "118,322", "192 designs for segmentation"):
+        assert word in shown
+
+
+def test_a_data_set_says_what_its_path_must_hold(dse: Dse):
+    assert "data_batch_1.bin" in dse("datasets", "cifar10").stdout
+    assert "comes with the workbench" in dse("datasets", "digits").stdout
 
 
 def test_a_file_is_shown_as_a_bundled_one_is(dse: Dse, tmp_path: Path):

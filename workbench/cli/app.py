@@ -11,6 +11,7 @@ import typer
 
 from store.errors import BadRowError, StoreError
 from workbench.cli import (
+    accuracy,
     catalogue,
     compare,
     control,
@@ -69,7 +70,7 @@ def _root(
 
 COMMANDS = (
     *(run, control, runs, show, points, design, importance, plotting, report, compare),
-    *(learning, evaluate, dataflow, fuse, sweep, fidelity, catalogue, importing, database, doctor, ui, serve),
+    *(learning, evaluate, dataflow, fuse, sweep, fidelity, catalogue, accuracy, importing, database, doctor, ui, serve),
 )
 for module in COMMANDS:
     module.register(app)

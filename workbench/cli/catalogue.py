@@ -1,4 +1,4 @@
-"""`dse archs`, `dse workloads`, `dse searches`, `dse simulators`: what there is to choose from."""
+"""`dse archs`, `workloads`, `families`, `datasets`, `searches`, `simulators`: what there is to choose from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NameOrFile = Annotated[str | None, typer.Argument(help="Show this one, or a YAML
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this file."""
-    for command in (archs, workloads, searches, simulators):
+    for command in (archs, workloads, families, datasets, searches, simulators):
         app.command()(command)
 
 
@@ -35,6 +35,22 @@ def workloads(name: NameOrFile = None, json: Json = False, csv: Csv = False) -> 
 
     form = chosen(json, csv)
     list_workloads(form) if name is None else show_workload(name, form)
+
+
+def families(name: NameOrFile = None, json: Json = False, csv: Csv = False) -> None:
+    """List the families of networks; with NAME the axes of one, and its smallest and largest member."""
+    from workbench.cli.familyview import list_families, show_family
+
+    form = chosen(json, csv)
+    list_families(form) if name is None else show_family(name, form)
+
+
+def datasets(name: Name = None, json: Json = False, csv: Csv = False) -> None:
+    """List the data sets that networks can be trained on; with NAME what its path must hold."""
+    from workbench.cli.familyview import list_datasets, show_dataset
+
+    form = chosen(json, csv)
+    list_datasets(form) if name is None else show_dataset(name, form)
 
 
 def searches(name: Name = None, json: Json = False, csv: Csv = False) -> None:

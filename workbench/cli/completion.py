@@ -30,6 +30,19 @@ def workloads(incomplete: str) -> list[str]:
     return _beginning(bundled_workloads(), incomplete)
 
 
+def families(incomplete: str) -> list[str]:
+    """Bundled families, likewise."""
+    from workbench.problem.family import bundled_families
+
+    return _beginning(bundled_families(), incomplete)
+
+
+def datasets(incomplete: str) -> list[str]:
+    from models.datasets import DATASETS
+
+    return _beginning(DATASETS, incomplete)
+
+
 def searches(incomplete: str) -> list[str]:
     from workbench.searches import SEARCHES
 
