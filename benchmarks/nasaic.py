@@ -89,10 +89,7 @@ def unet(name: str, size: int, filters: int, levels: int) -> Workload:
             items.append(Node(f"pool{level}", "pool", last, kernel=(2, 2), stride=(2, 2)))
             size, last = size // 2, (f"pool{level}",)
         width = filters << level
-        items += [
-            _conv(f"down{level}_1", channels, width, size, *last),
-            _conv(f"down{level}_2", width, width, size, f"down{level}_1"),
-        ]
+        items += _two(f"down{level}", channels, width, size, *last)
         channels, last = width, (f"down{level}_2",)
         tops.append((f"down{level}_2", width, size))
     for level in reversed(range(levels)):
@@ -100,10 +97,7 @@ def unet(name: str, size: int, filters: int, levels: int) -> Workload:
         up = WorkloadLayer(Layer.conv(f"up{level}", channels, 4 * width, 1, in_size=size // 2), last)
         items += [up, Node(f"spread{level}", "shuffle", (up.name,), factor=2)]
         items.append(Node(f"joined{level}", "concat", (top, f"spread{level}")))
-        items += [
-            _conv(f"up{level}_1", 2 * width, width, size, f"joined{level}"),
-            _conv(f"up{level}_2", width, width, size, f"up{level}_1"),
-        ]
+        items += _two(f"up{level}", 2 * width, width, size, f"joined{level}")
         channels, last = width, (f"up{level}_2",)
     items.append(WorkloadLayer(Layer.conv("mask", channels, 1, 1, in_size=size), last))
     return Workload(name, tuple(items))

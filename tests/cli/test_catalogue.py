@@ -9,6 +9,7 @@ import pytest
 
 from models.datasets import DATASETS
 from tests.cli.conftest import Dse
+from workbench.problem.chip import bundled_chips
 from workbench.problem.family import bundled_families, load_family
 from workbench.problem.template import bundled_archs, load_template
 from workbench.problem.workload import bundled_workloads, load_workload
@@ -20,6 +21,7 @@ TABLES = {
     "workloads": sorted(bundled_workloads()),
     "families": sorted(bundled_families()),
     "datasets": sorted(DATASETS),
+    "chips": bundled_chips(),
     "searches": sorted(SEARCHES),
     "simulators": sorted(SIMULATORS),
 }

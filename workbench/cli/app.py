@@ -13,6 +13,7 @@ from store.errors import BadRowError, StoreError
 from workbench.cli import (
     accuracy,
     catalogue,
+    chip,
     compare,
     control,
     database,
@@ -70,7 +71,8 @@ def _root(
 
 COMMANDS = (
     *(run, control, runs, show, points, design, importance, plotting, report, compare),
-    *(learning, evaluate, dataflow, fuse, sweep, fidelity, catalogue, accuracy, importing, database, doctor, ui, serve),
+    *(learning, evaluate, dataflow, fuse, chip, sweep, fidelity, catalogue, accuracy),
+    *(importing, database, doctor, ui, serve),
 )
 for module in COMMANDS:
     module.register(app)

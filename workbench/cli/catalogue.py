@@ -1,4 +1,4 @@
-"""`dse archs`, `workloads`, `families`, `datasets`, `searches`, `simulators`: what there is to choose from."""
+"""`dse archs`, `workloads`, `families`, `datasets`, `chips`, `searches`, `simulators`: what there is to choose from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NameOrFile = Annotated[str | None, typer.Argument(help="Show this one, or a YAML
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this file."""
-    for command in (archs, workloads, families, datasets, searches, simulators):
+    for command in (archs, workloads, families, datasets, chips, searches, simulators):
         app.command()(command)
 
 
@@ -51,6 +51,17 @@ def datasets(name: Name = None, json: Json = False, csv: Csv = False) -> None:
 
     form = chosen(json, csv)
     list_datasets(form) if name is None else show_dataset(name, form)
+
+
+def chips(name: NameOrFile = None, json: Json = False, csv: Csv = False) -> None:
+    """List the chip templates; with NAME its totals, dataflows, sub-accelerators and axes.
+
+    With NAME, --csv prints the axes.
+    """
+    from workbench.cli.chipview import list_chips, show_chip
+
+    form = chosen(json, csv)
+    list_chips(form) if name is None else show_chip(name, form)
 
 
 def searches(name: Name = None, json: Json = False, csv: Csv = False) -> None:

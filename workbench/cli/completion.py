@@ -43,6 +43,13 @@ def datasets(incomplete: str) -> list[str]:
     return _beginning(DATASETS, incomplete)
 
 
+def chips(incomplete: str) -> list[str]:
+    """Bundled chip templates, likewise."""
+    from workbench.problem.chip import bundled_chips
+
+    return _beginning(bundled_chips(), incomplete)
+
+
 def searches(incomplete: str) -> list[str]:
     from workbench.searches import SEARCHES
 

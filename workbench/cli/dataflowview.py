@@ -22,7 +22,8 @@ from workbench.simulators.dataflow.parse import read
 from workbench.simulators.dataflow.simulator import Mode
 from workbench.simulators.dataflow.write import mapping_text
 from workbench.views.quantity import metric
-from workbench.views.request import chosen_task, with_changes
+from workbench.views.request import chosen_task
+from workbench.views.values import with_changes
 
 LIST = (
     name("name", "dataflow"),

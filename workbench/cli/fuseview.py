@@ -22,7 +22,8 @@ from workbench.views.fusion import draw_schedule
 from workbench.views.pictures import picture_form
 from workbench.views.places import place
 from workbench.views.quantity import bits, metric
-from workbench.views.request import chosen_task, with_changes
+from workbench.views.request import chosen_task
+from workbench.views.values import with_changes
 
 BAR_WIDTH = 16
 OPERANDS = ("weights", "inputs", "outputs")

@@ -19,8 +19,9 @@ from workbench.problem.space import Design
 from workbench.problem.task import Task
 from workbench.runner import make_simulator
 from workbench.simulators.base import Simulator
-from workbench.views.request import chosen_task, with_changes
+from workbench.views.request import chosen_task
 from workbench.views.settings import pairs
+from workbench.views.values import with_changes
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from workbench.errors import UserError, unknown_name
 from workbench.knowledge import AUTO, NONE
 from workbench.problem.graph import WorkloadLayer
 from workbench.problem.metrics import Target
-from workbench.problem.space import Axis, Choice, Space
 from workbench.problem.task import Task
 from workbench.problem.template import load_template
 from workbench.problem.workload import Workload, load_workload
@@ -253,34 +252,3 @@ def optional_task(
     if arch is None and workload is None and not layers:
         return None
     raise UserError("--arch and --workload belong together, and --layer to them: give both.")
-
-
-def with_changes(space: Space, values: Mapping[str, Choice], changes: Sequence[str]) -> dict[str, Choice]:
-    """A design's values with `AXIS=VALUE` changes on top.
-
-    Raises:
-        UserError: an unknown axis, or a value that is none of its choices.
-    """
-    changed = dict(values)
-    by_name = {axis.name: axis for axis in space.axes}
-    for name, text in pairs("--set", changes).items():
-        if name not in by_name:
-            raise unknown_name("axis", name, by_name)
-        changed[name] = _choice(by_name[name], text)
-    return changed
-
-
-def _choice(axis: Axis, text: str) -> Choice:
-    """The choice that a text means: its own spelling, or the same number in another."""
-    for choice in axis.choices:
-        if str(choice) == text or (not isinstance(choice, str) and _number(text) == choice):
-            return choice
-    choices = ", ".join(map(str, axis.choices))
-    raise UserError(f"Axis {axis.name!r} has no choice {text!r}. Choices: {choices}.")
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
