@@ -22,7 +22,7 @@ images: {channels: 1, size: 16, classes: 3}
 network:
   builder: unet
   height: 2
-  levels: [{filters: 4}, {filters: 8}]
+  levels: [{filters: 4}, {filters: 4}]
 axes:
   height: {sets: height, choices: [1, 2]}
   filters: {sets: [levels.1.filters, levels.2.filters], choices: [4, 8]}
@@ -107,7 +107,7 @@ def test_a_users_own_file_is_a_family_and_an_axis_may_set_several_numbers(tmp_pa
     [
         ("builder: unet", "builder: vit", r"network.*'vit'"),
         ("height: 2\n", "height: 2\n  heigt: 3\n", "unknown key 'network.heigt'. Did you mean 'height'"),
-        ("levels: [{filters: 4}", "levels: [{filters: 0}", r"network.levels\[0\].filters: .* got 0"),
+        ("levels: [{filters: 4},", "levels: [{filters: 0},", r"network.levels\[0\].filters: .* got 0"),
         ("sets: height", "sets: heigth", "no number named 'heigth'. Did you mean 'height'"),
         ("sets: height", "sets: levels.3.filters", "no number named 'levels.3.filters'"),
         ("choices: [1, 2]", "choices: [1, 3]", "which is 2 in the file: that must be one of its choices"),
@@ -115,6 +115,7 @@ def test_a_users_own_file_is_a_family_and_an_axis_may_set_several_numbers(tmp_pa
         ("choices: [1, 2]", "choices: [2, tall]", "choices must be whole numbers, got 'tall'"),
         ("choices: [1, 2]", "choices: [2, 1]", "must list ascending numbers"),
         ("sets: height", "sets: levels.1.filters", "axes.filters sets levels.1.filters, but axes.height does already"),
+        ("{filters: 4}]", "{filters: 8}]", "must be one in the file, got levels.1.filters 4, levels.2.filters 8"),
         ("classes: 3", "classes: 1", "images.classes: .* got 1"),
         ("name: mine", "name: ''", "name"),
     ],

@@ -67,6 +67,11 @@ class FamilyFile(BaseModel):
                         f"choices, got {list(content.choices)}"
                     )
                 setter[path] = axis
+            if len({numbers[path] for path in paths(content)}) > 1:
+                told = ", ".join(f"{path} {numbers[path]}" for path in paths(content))
+                raise ValueError(
+                    f"axes.{axis} sets several numbers at once, so they must be one in the file, got {told}"
+                )
             self._check_choices(axis, content)
         return self
 
