@@ -32,8 +32,8 @@ from workbench.views.accuracies import (
 )
 from workbench.views.places import place
 from workbench.views.quantity import amount, count, duration
-from workbench.views.request import with_changes
 from workbench.views.settings import pairs
+from workbench.views.values import with_changes
 
 if TYPE_CHECKING:
     from models.trainer import Moment
