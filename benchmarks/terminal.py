@@ -114,7 +114,7 @@ def first_paint(lab: Path) -> dict[str, float]:
 @contextmanager
 def at_work(lab: Path, runs: int) -> Iterator[list[subprocess.Popen[bytes]]]:
     """So many runs that write to the lab all the while."""
-    command = [str(DSE), "run", *TASK, "--budget", str(ENDLESS), "--db", str(lab)]
+    command = [str(DSE), "run", *TASK, "--search", "anneal", "--budget", str(ENDLESS), "--db", str(lab)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "stdin": subprocess.DEVNULL}
     started = [subprocess.Popen([*command, "--seed", str(seed)], **quiet) for seed in range(1, runs + 1)]  # type: ignore[call-overload]
     try:

@@ -227,7 +227,7 @@ def long_run(folder: Path) -> subprocess.Popen[str]:
     script = Path(sys.executable).with_name("dse")
     task = ("--arch", "tpu_like", "--workload", "resnet50", "--budget", "100000", "--batch", "1024", "--seed", "1")
     process = subprocess.Popen(
-        [script, "run", *task, "--jobs", "2", "--db", folder / "lab.db"],
+        [script, "run", *task, "--search", "anneal", "--jobs", "2", "--db", folder / "lab.db"],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -48,7 +48,7 @@ def test_runs_go_on_in_turn_without_a_terminal_and_stop_when_asked_from_another(
         assert json.loads(asked.stdout) == [{"run": 1, "status": "running", "wish": "pause"}]
         assert f"run 1 stops after the step under way, by process {first}" in asked.stderr
         until(lambda: states(dse) == {1: "paused", 2: "running"})
-        log = dse("log", "1", "--follow").stdout
+        log = dse("log", "1", "--follow", "--lines", "1000").stdout
         assert "paused after" in log
         assert "dse resume 1" in log
         assert json.loads(dse("cancel", "1", "--json").stdout)[0]["status"] == "cancelled"

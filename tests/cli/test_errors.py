@@ -8,7 +8,10 @@ import pytest
 from tests.cli.conftest import Dse
 from workbench.problem.datafiles import data_dir
 
-QUICK = ("--arch", "tpu_like", "--workload", "alexnet", "--layer", "fc8", "--sim", "factors=1", "--budget", "8")
+QUICK = (
+    *("--arch", "tpu_like", "--workload", "alexnet", "--layer", "fc8", "--sim", "factors=1"),
+    *("--search", "anneal", "--budget", "8"),
+)
 EVALUATE = ("evaluate", "--arch", "tpu_like", "--workload", "alexnet", "--layer", "fc8")
 
 COMPARE = ("fidelity", "--arch", "tpu_like", "--workload", "alexnet", "--layer", "fc8", "--simulators")

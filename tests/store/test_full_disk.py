@@ -22,7 +22,7 @@ from tests.store.test_crash import assert_consistent
 from tests.store.toy_run import fingerprint, new_run, work
 
 TASK = ("--arch", "tpu_like", "--workload", "alexnet", "--layer", "fc8", "--sim", "factors=1", "--seed", "3")
-RUN = ("run", *TASK, "--budget", "200")
+RUN = ("run", *TASK, "--search", "anneal", "--budget", "200")
 
 
 def dse(folder: Path, *arguments: str, limit_bytes: int | None = None) -> subprocess.CompletedProcess[str]:
@@ -109,10 +109,16 @@ def test_a_full_disk_stops_the_run_in_one_line_and_it_goes_on_when_there_is_spac
 
 
 def test_a_sealed_disk_can_be_read_and_refuses_a_run_in_one_line(small_disk: Path) -> None:
-    assert dse(small_disk, "run", *TASK, "--budget", "4").returncode == 0
+    assert dse(small_disk, "run", *TASK, "--search", "anneal", "--budget", "4").returncode == 0
     remount(small_disk, "ro")
-    refused(dse(small_disk, "run", *TASK, "--budget", "4"), "lab.db cannot be written", "read-only")
-    refused(dse(small_disk, "run", *TASK, "--db", "new.db"), "new.db cannot be made", "cannot be written")
+    refused(
+        dse(small_disk, "run", *TASK, "--search", "anneal", "--budget", "4"), "lab.db cannot be written", "read-only"
+    )
+    refused(
+        dse(small_disk, "run", *TASK, "--search", "anneal", "--db", "new.db"),
+        "new.db cannot be made",
+        "cannot be written",
+    )
     refused(dse(small_disk, "resume", "1"), "lab.db cannot be written")
     listed = dse(small_disk, "runs", "--csv")
     assert (listed.returncode, len(listed.stdout.splitlines())) == (0, 2), listed.stderr
@@ -168,7 +174,9 @@ def overwritten(path: Path) -> None:
         file.write(b"no database any more")
 
 
-@pytest.mark.parametrize("command", [("run", *TASK, "--budget", "4"), ("resume", "1"), ("runs",), ("show", "1")])
+@pytest.mark.parametrize(
+    "command", [("run", *TASK, "--search", "anneal", "--budget", "4"), ("resume", "1"), ("runs",), ("show", "1")]
+)
 @pytest.mark.parametrize(
     ("harm", "says"),
     [
