@@ -16,6 +16,9 @@ from workbench.scheduling.solving import solved
 CASES = 100
 SEED = 9
 MOST_JOBS = 12
+LARGER, LARGER_LAYERS = 20, 9
+"""Cases of two networks that are more than the heuristic can look at as a whole, and layers of each."""
+
 LARGE = ((2, 20, 2), (2, 20, 4), (4, 10, 4))
 """Networks, layers of each, machines: cases that are only timed."""
 
@@ -58,11 +61,24 @@ def cases(count: int = CASES, seed: int = SEED) -> Iterator[Case]:
         networks = int(rng.integers(2, 5))
         machines = int(rng.integers(2, 5 if networks == 2 else 4))
         jobs = random_jobs(rng, networks, (2, MOST_JOBS // networks), machines)
-        least = searched(jobs, Goal("latency"), good_schedule(jobs, Goal("latency"))).schedule
-        cheap = good_schedule(jobs, Goal("energy"))
-        assert least is not None
-        limit = least.makespan + float(rng.uniform(0, 0.7)) * max(cheap.makespan - least.makespan, 0.0)
-        yield Case(jobs, least.makespan, Goal("energy", limit))
+        yield _case(jobs, float(rng.uniform(0, 0.7)))
+
+
+def larger_cases(count: int = LARGER, seed: int = SEED) -> Iterator[Case]:
+    """Two networks of `LARGER_LAYERS` layers on two or three machines."""
+    rng = np.random.default_rng(seed)
+    for number in range(count):
+        jobs = random_jobs(rng, 2, (LARGER_LAYERS, LARGER_LAYERS), 2 + number % 2)
+        yield _case(jobs, float(rng.uniform(0, 0.7)))
+
+
+def _case(jobs: Jobs, part: float) -> Case:
+    """The limit lies by so much of the way from the least makespan to that of the least energy."""
+    least = searched(jobs, Goal("latency"), good_schedule(jobs, Goal("latency"))).schedule
+    assert least is not None
+    cheap = good_schedule(jobs, Goal("energy")).makespan
+    limit = least.makespan + part * max(cheap - least.makespan, 0.0)
+    return Case(jobs, least.makespan, Goal("energy", limit))
 
 
 @dataclass(frozen=True)

@@ -151,6 +151,14 @@ def test_more_jobs_than_labels_can_name_are_left_at_the_descent():
     assert solution.schedule.makespan == 35
 
 
+def test_many_jobs_that_wait_for_nothing_are_spread_evenly():
+    jobs = Jobs(np.ones((300, 3)), np.ones((300, 3)), ((),) * 300)
+    solution = solved(jobs, Goal("latency", 150))
+    assert_valid(jobs, solution.schedule)
+    assert (solution.schedule.makespan, solution.met) == (100, True)
+    assert 99 < solution.bound <= 100
+
+
 def test_what_is_no_problem_is_refused():
     one = np.ones((2, 1))
     for cycles, energy, before in (

@@ -22,7 +22,7 @@ SPREAD = 1e3
 SHIFTS = (0.5, 1.0)
 """How far a network is put forward, in the longest path."""
 
-STARTS = 2
+STARTS = 4
 MOVES = 200
 
 

@@ -15,12 +15,13 @@ Where more than `width` labels are left, only that many go on, those whose bound
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.scheduling.bounds import Prices, Weights, prices_of, weights_of
+from workbench.scheduling.bounds import Lines, prices_of, weights_of
 from workbench.scheduling.jobs import ROUNDING, Floats, Goal, Ints, Jobs, Schedule, scheduled
 
 Bools = NDArray[np.bool_]
@@ -76,8 +77,8 @@ def searched(
     goal: Goal,
     known: Schedule | None = None,
     width: int | None = None,
-    prices: Prices | None = None,
-    weights: Weights | None = None,
+    prices: Lines | None = None,
+    weights: Lines | None = None,
 ) -> Found:
     """The schedule with least of the goal's aim within its limit; `width` labels of a kind go on, None for all.
 
@@ -107,7 +108,7 @@ class _Search:
     """Jobs in tables, the value to beat, and whether labels were cut off."""
 
     def __init__(
-        self, jobs: Jobs, goal: Goal, known: Schedule | None, width: int | None, prices: Prices, weights: Weights
+        self, jobs: Jobs, goal: Goal, known: Schedule | None, width: int | None, prices: Lines, weights: Lines
     ) -> None:
         n = len(jobs)
         self.jobs, self.goal, self.width = jobs, goal, width
@@ -120,7 +121,6 @@ class _Search:
         self.tail = jobs.tails(jobs.cycles.min(axis=1))
         self.cheapest = jobs.energy.min(axis=1)
         self.prices, self.weights = prices, weights
-        self.paths = [np.flatnonzero(prices.on == path) for path in range(len(prices.path))]
 
     def start(self) -> _Labels:
         """Nothing done."""
@@ -163,22 +163,29 @@ class _Search:
     def _bounds(self, labels: _Labels, left: Bools) -> tuple[Floats, Floats]:
         """The least makespan (k,) and energy (k,) that a label can come to, rounding taken off."""
         path = np.where(left, labels.begin[:, :-1] + self.tail, 0.0).max(axis=1)
-        work = labels.free @ self.weights.machine + left @ self.weights.least
-        makespan = np.maximum(np.maximum(path, work), labels.free.max(axis=1))
+        end, weights = labels.free.max(axis=1), self.weights
+        work = labels.free @ weights.machine + left @ weights.least
+        for weight, begin in self._begins(labels, left, weights, end):
+            work += weight * begin
+        makespan = np.maximum(np.maximum(path, work), end)
         energy = labels.energy + np.maximum(left @ self.cheapest, self._lagrangian(labels, left))
         return makespan * (1 - ROUNDING), energy * (1 - ROUNDING)
 
     def _lagrangian(self, labels: _Labels, left: Bools) -> Floats:
         """Least energy of the jobs left, each machine and each path having the time until the limit."""
-        if not np.isfinite(self.goal.limit):
+        limit, prices = self.goal.limit, self.prices
+        if not np.isfinite(limit):
             return np.zeros(len(labels))
-        limit = self.goal.limit
-        bound = left @ self.prices.least - (limit - labels.free) @ self.prices.machine
-        for number in np.flatnonzero(self.prices.path):
-            jobs = self.paths[number]
-            begin = np.where(left[:, jobs], labels.begin[:, jobs], limit).min(axis=1)
-            bound = bound - self.prices.path[number] * np.maximum(limit - begin, 0.0)
+        bound = left @ prices.least - (limit - labels.free) @ prices.machine
+        for price, begin in self._begins(labels, left, prices, np.full(len(labels), limit)):
+            bound -= price * np.maximum(limit - begin, 0.0)
         return np.asarray(bound)
+
+    def _begins(self, labels: _Labels, left: Bools, lines: Lines, none: Floats) -> Iterator[tuple[float, Floats]]:
+        """Of each path its weight or price, and when its first job left may begin (k,); `none` (k,) where none is."""
+        for weight, jobs in lines.paths:
+            begin = np.where(left[:, jobs], labels.begin[:, jobs], np.inf).min(axis=1)
+            yield weight, np.where(np.isfinite(begin), begin, none)
 
     def _promising(self, labels: _Labels, makespan: Floats, energy: Floats, count: int) -> Ints:
         """Some by the bound of the aim, some by the time that they have taken so far."""

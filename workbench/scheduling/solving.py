@@ -1,11 +1,11 @@
-"""A schedule for a goal, with a bound that tells how good it is: a descent first, then labels that look for better."""
+"""A schedule for a goal, with a bound that tells how good it is: a descent, then labels that look for better ones."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from workbench.scheduling.bounds import least_value, prices_of, weights_of
-from workbench.scheduling.heuristic import good_schedule
+from workbench.scheduling.heuristic import good_schedule, improved
 from workbench.scheduling.jobs import ROUNDING, Goal, Jobs, Schedule
 from workbench.scheduling.labels import searched
 
@@ -51,7 +51,7 @@ def solved(jobs: Jobs, goal: Goal, labels: int | None = LABELS) -> Solution:
 
 def _within(jobs: Jobs, goal: Goal, start: Schedule, labels: int | None) -> Solution:
     """The best schedule found within the limit by beginning with this one; else this one."""
-    prices, weights = prices_of(jobs, goal.limit), weights_of(jobs)
+    prices, weights = prices_of(jobs, goal.limit, start.energy), weights_of(jobs)
     bound = least_value(jobs, goal, prices, weights)
     met, value = goal.met(start.makespan), goal.value(start.makespan, start.energy)
     near = met and value <= bound * (1 + (ROUNDING if labels is None else ENOUGH))
@@ -61,5 +61,6 @@ def _within(jobs: Jobs, goal: Goal, start: Schedule, labels: int | None) -> Solu
     found = searched(jobs, goal, start, width, prices, weights)
     if found.schedule is None:
         return Solution(start, False, found.proven, bound)
-    value = goal.value(found.schedule.makespan, found.schedule.energy)
-    return Solution(found.schedule, True, found.proven, value if found.proven else bound)
+    best = found.schedule if found.proven else improved(jobs, goal, found.schedule)
+    value = goal.value(best.makespan, best.energy)
+    return Solution(best, True, found.proven, value if found.proven else bound)
