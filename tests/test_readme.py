@@ -33,7 +33,7 @@ def test_the_commands_run_in_order_on_the_files_shown(tmp_path: Path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=900,
+        timeout=1800,
         stdin=subprocess.DEVNULL,
     )
     assert done.returncode == 0, done.stderr[-3000:]
