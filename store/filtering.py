@@ -64,6 +64,13 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True)
+class Complement:
+    """What is missing to 1 in a column."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
 class Elapsed:
     """The time from a column's to another, both in nanoseconds since 1970, in units of so many nanoseconds."""
 
@@ -88,7 +95,7 @@ class Member:
     key: str
 
 
-Term = Column | Product | Elapsed | Code | Member
+Term = Column | Product | Complement | Elapsed | Code | Member
 
 
 # What is asked of it
@@ -174,6 +181,8 @@ class Subject:
         if isinstance(term, Product):
             first, second = literal(term.factor) * self.column(term.first), self.column(term.second)
             return first / func.nullif(second, 0.0) if term.over else first * second
+        if isinstance(term, Complement):
+            return literal(1.0) - self.column(term.column)
         if isinstance(term, Elapsed):
             return (literal(term.until_ns) - self.column(term.column)) / literal(term.unit_ns)
         if isinstance(term, Code) and self.table is POINT:

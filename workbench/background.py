@@ -24,7 +24,7 @@ from store.owner import this_process
 from store.rows import Run
 from store.runs import owner_of
 from workbench.errors import UserError
-from workbench.problem.task import Task
+from workbench.problem.tasks import task_of
 from workbench.runner import RunSpec
 from workbench.stop import Stop
 
@@ -130,7 +130,7 @@ def tail(log: Path, lines: int) -> tuple[list[str], int]:
 def spec_of(run: Run) -> RunSpec:
     """What a stored run was asked to do, to be asked again or with changes; it learns from what the lab knows now."""
     return RunSpec(
-        Task.from_canonical(loads(run.task)),
+        task_of(loads(run.task)),
         run.search,
         loads(run.search_settings),
         None,

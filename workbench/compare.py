@@ -23,7 +23,9 @@ from store.rows import Progress, Run
 from workbench.errors import UserError
 from workbench.knowledge import AUTO, Knowledge, given, names_runs
 from workbench.library import bare_outcome
+from workbench.problem.metrics import Metrics
 from workbench.problem.task import Task
+from workbench.problem.tasks import task_of
 from workbench.runner import BATCH, RunSpec, Step, asked, check_sources, learnt, run, start
 from workbench.searches import SEARCHES
 from workbench.similarity import subject_key
@@ -142,7 +144,7 @@ def _same(lab: Lab, spec: RunSpec, knowledge: Knowledge, rows: Collection[Run]) 
         row
         for row in rows
         if all(getattr(row, name) == getattr(new, name) for name in _SAME)
-        and subject_key(Task.from_canonical(loads(row.task))) == subject
+        and subject_key(task_of(loads(row.task))) == subject
         and given(lab, row.id) == knowledge
     ]
     return max(same, key=lambda row: (row.status == "done", row.points), default=None)
@@ -203,12 +205,13 @@ def outcome(lab: Lab, row: Run) -> Outcome:
 
 
 def _to_target(lab: Lab, row: Run) -> int | None:
-    task, stop = Task.from_canonical(loads(row.task)), Stop.model_validate(loads(row.stop))
+    task, stop = task_of(loads(row.task)), Stop.model_validate(loads(row.stop))
     if not task.targets:
         return None
-    clock_mhz = task.template.file.clock_mhz
+    clock_mhz = task.clock_mhz
     for point in lab.points(row.id, with_detail=False):
-        if stop.meets_targets(bare_outcome(point, clock_mhz), task.targets):
+        found = bare_outcome(point, clock_mhz)
+        if stop.meets_targets(found, task.targets) and isinstance(found, Metrics) and task.solves(found):
             return point.seq + 1
     return None
 

@@ -21,8 +21,11 @@ from store.database import Lab
 from store.errors import UnknownModelError
 from store.rows import ModelHead, Point, RunHead, RunSource
 from workbench.errors import UserError
-from workbench.library import bare_outcome
-from workbench.problem.task import Task
+from workbench.library import bare_outcome, outcome
+from workbench.problem.cotask import CoTask
+from workbench.problem.space import Space
+from workbench.problem.task import BaseTask, Task
+from workbench.problem.tasks import hardware, task_of
 from workbench.searches.base import Evaluated, Source, SourceModel
 from workbench.similarity import Profile, Similarity, subject_key
 
@@ -55,7 +58,7 @@ class Knowledge:
 class Known:
     """Something of the lab to learn from: what it tells of, and by which version and settings of the simulator."""
 
-    task: Task
+    task: BaseTask
     fingerprint: str
 
     @cached_property
@@ -117,15 +120,18 @@ def known_runs(lab: Lab, simulator: str) -> list[KnownRuns]:
 
 
 def _by_subject(runs: Iterable[RunHead]) -> list[KnownRuns]:
-    """Runs of one subject and fingerprint together, in the order of their first ones."""
-    grouped: dict[tuple[bytes, str], list[RunHead]] = {}
-    tasks: dict[str, tuple[bytes, Task]] = {}  # by their text: many runs share one
+    """Runs of one subject, space and fingerprint together, in the order of their first ones."""
+    grouped: dict[tuple[bytes, Space, str], list[RunHead]] = {}
+    tasks: dict[str, tuple[bytes, BaseTask]] = {}  # by their text: many runs share one
     for run in runs:
         if run.task not in tasks:
-            task = Task.from_canonical(loads(run.task))
+            task = task_of(loads(run.task))
             tasks[run.task] = subject_key(task), task
-        grouped.setdefault((tasks[run.task][0], run.fingerprint), []).append(run)
-    return [KnownRuns(tasks[members[0].task][1], version, tuple(members)) for (_, version), members in grouped.items()]
+        subject, task = tasks[run.task]
+        grouped.setdefault((subject, task.space, run.fingerprint), []).append(run)
+    return [
+        KnownRuns(tasks[members[0].task][1], version, tuple(members)) for (_, _, version), members in grouped.items()
+    ]
 
 
 def known_models(lab: Lab, simulator: str) -> list[KnownModel]:
@@ -136,10 +142,11 @@ def known_models(lab: Lab, simulator: str) -> list[KnownModel]:
 
 def ranked(known: Sequence[AnyKnown], task: Task, fingerprint: str) -> list[tuple[AnyKnown, Likeness]]:
     """For a task and a simulator's version, the best first; equal ones in their order."""
-    profile, profiles = Profile.of(task), {each.subject: Profile.of(each.task) for each in known}
+    profile, profiles = Profile.of(task), {each.subject: Profile.of(hardware(each.task)) for each in known}
     found: list[tuple[AnyKnown, Likeness]] = []
     for each in known:
-        priced = (task.technology, task.criterion) == (each.task.technology, each.task.criterion)
+        other = hardware(each.task)
+        priced = (task.technology, task.criterion) == (other.technology, other.criterion)
         similarity = profile.similarity(profiles[each.subject])
         found.append((each, Likeness(similarity, priced and fingerprint == each.fingerprint)))
     return sorted(found, key=lambda pair: (not pair[1].compares, -pair[1].similarity.value))
@@ -147,7 +154,7 @@ def ranked(known: Sequence[AnyKnown], task: Task, fingerprint: str) -> list[tupl
 
 def choose(
     lab: Lab,
-    task: Task,
+    task: BaseTask,
     simulator: str,
     fingerprint: str,
     wanted: Sequence[str],
@@ -157,7 +164,8 @@ def choose(
     """What to give a run on a task that wants `auto`, `none` or the runs named: one word at least.
 
     `auto` is the best of the lab within `POINTS_MOST`, but for the subjects in `without`. Runs that are named are given
-    whole, in that order, and with them the models that were trained on nothing else.
+    whole, in that order, and with them the models that were trained on nothing else. A co-exploration learns from those
+    of its own subject alone.
 
     Raises:
         UserError: a run that has no points or was made by another simulator.
@@ -165,6 +173,9 @@ def choose(
     """
     if wanted[0] == NONE:
         return Knowledge()
+    if isinstance(task, CoTask):
+        return _of_subject(lab, task, simulator, fingerprint, wanted)
+    task = hardware(task)
     models = [model for model, _ in ranked(known_models(lab, simulator), task, fingerprint)]
     if wanted[0] == AUTO:
         best = [known for known, _ in ranked(known_runs(lab, simulator), task, fingerprint)]
@@ -174,6 +185,23 @@ def choose(
     runs = {run.uuid: run for run in (_named(lab, ref, simulator) for ref in wanted)}
     own = [model.head.key for model in models if _lineage(model.head) <= runs.keys()]
     return Knowledge(tuple(RunSource(run.uuid, run.points) for run in runs.values()), tuple(own))
+
+
+def _of_subject(lab: Lab, task: CoTask, simulator: str, fingerprint: str, wanted: Sequence[str]) -> Knowledge:
+    """Runs on the same chip and networks, whatever was wanted of them: all there are, or those that are named."""
+    known = [
+        each for each in known_runs(lab, simulator) if (each.subject, each.fingerprint) == (task.subject, fingerprint)
+    ]
+    if wanted[0] == AUTO:
+        return Knowledge(tuple(_within_bounds(known)))
+    able = {run.uuid: run for each in known for run in each.runs}
+    runs = [_named(lab, ref, simulator) for ref in wanted]
+    for run in runs:
+        if run.uuid not in able:
+            raise UserError(
+                f"Run {run.id} is about another chip, other networks or other trainings: it does not compare."
+            )
+    return Knowledge(tuple(RunSource(run.uuid, run.points) for run in {run.uuid: run for run in runs}.values()))
 
 
 def _within_bounds(best: Sequence[KnownRuns]) -> list[RunSource]:
@@ -235,17 +263,20 @@ def merged(lab: Lab, runs: Iterable[RunHead], points: Mapping[str, int]) -> tupl
 
 
 def _source(lab: Lab, known: KnownRuns, points: Mapping[str, int]) -> Source:
-    """No design twice: the first run that has it tells."""
+    """No design twice: the first run that has it tells. What networks are worth, one by one, is part of the detail."""
     first: dict[bytes, Point] = {}
+    detailed = isinstance(known.task, CoTask)
     for run in known.runs:
-        for point in lab.points(run.id, limit=points[run.uuid], with_detail=False):
+        for point in lab.points(run.id, limit=points[run.uuid], with_detail=detailed):
             first.setdefault(point.codes, point)
-    return Source(known.name, known.task, _evaluated(known.task, first.values()))
+    return Source(known.name, known.task, _evaluated(known.task, first.values(), detailed))
 
 
-def _evaluated(task: Task, points: Iterable[Point]) -> tuple[Evaluated, ...]:
-    clock_mhz = task.template.file.clock_mhz
-    return tuple(Evaluated(task.space.unpack(point.codes), bare_outcome(point, clock_mhz)) for point in points)
+def _evaluated(task: BaseTask, points: Iterable[Point], detailed: bool) -> tuple[Evaluated, ...]:
+    return tuple(
+        Evaluated(task.space.unpack(point.codes), outcome(point) if detailed else bare_outcome(point, task.clock_mhz))
+        for point in points
+    )
 
 
 def _model(lab: Lab, run_id: int, key: bytes) -> SourceModel:

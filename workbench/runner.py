@@ -23,14 +23,19 @@ from store.owner import BEAT_SECONDS, beating
 from store.rows import Evaluation, Progress, Run, Status, Wish
 from store.runs import NewRun
 from store.steps import BeingStored, Content
+from workbench import coexplore
+from workbench.coexplore import ChipSettings, CoEvaluator, StoppingError, chip_settings
 from workbench.errors import SimulatorError, UserError, unknown_name
-from workbench.executor import Batch, evaluate
+from workbench.executor import Batch, Lookup, evaluate
 from workbench.knowledge import AUTO, NONE, Knowledge, choose, load, names_runs
 from workbench.library import canonical, context_rows, evaluation_rows, history, lookup, outcome, point_rows
 from workbench.pareto import Front, hypervolume
 from workbench.problem.bounds import box
+from workbench.problem.cotask import CoTask
 from workbench.problem.metrics import Metrics, Outcome, quality
-from workbench.problem.task import Task
+from workbench.problem.space import Design
+from workbench.problem.task import BaseTask, Task
+from workbench.problem.tasks import hardware, task_of
 from workbench.problem.yamlfile import build_model
 from workbench.searches import SEARCHES, search_settings
 from workbench.searches.base import Evaluated, Problem, Search
@@ -52,7 +57,7 @@ _STOPPED: Mapping[Wish, Status] = {"pause": "paused", "cancel": "cancelled"}
 class RunSpec:
     """What a run is asked to do. Settings are what differs from the defaults, or from the search's preset."""
 
-    task: Task
+    task: BaseTask
     search: str
     search_settings: Mapping[str, Any] = field(default_factory=dict)
     preset: str | None = None
@@ -87,7 +92,8 @@ class Step:
     best: Mapping[str, float]
     """The least of each objective so far, each for itself; empty before the first feasible design."""
     best_quality: float | None
-    """Of the design that comes nearest to the targets; None without targets or feasible designs."""
+    """Of the design that comes nearest to the targets, as far as they are known of it; None without targets or feasible
+    designs."""
     seconds: float
     search_seconds: float
     """Those of `seconds` that the search itself took: to ask, to learn, and before its first step to get ready."""
@@ -105,6 +111,24 @@ def make_simulator(name: str, settings: Mapping[str, Any]) -> Simulator:
         raise unknown_name("simulator", name, SIMULATORS)
     make = cast("Callable[[BaseModel], Simulator]", SIMULATORS[name])
     return make(build_model(settings, SIMULATORS[name].Settings, f"Settings of simulator {name!r}"))
+
+
+def simulating(spec: RunSpec) -> Simulator | ChipSettings:
+    """What evaluates the designs of a run, checked: a simulator, or how the chips of a co-exploration are costed.
+
+    Raises:
+        UserError: there is no such simulator or setting, it is none for this kind of task, or neither is the search.
+    """
+    if isinstance(spec.task, Task):
+        return make_simulator(spec.simulator, spec.simulator_settings)
+    if spec.simulator != coexplore.NAME:
+        raise UserError(f"A co-exploration is evaluated by {coexplore.NAME!r} alone, not by {spec.simulator!r}.")
+    if spec.search in SEARCHES and not SEARCHES[spec.search].general:
+        able = ", ".join(name for name, search in SEARCHES.items() if search.general)
+        raise UserError(
+            f"Search {spec.search!r} needs one architecture and one workload. For a co-exploration: {able}."
+        )
+    return chip_settings(spec.simulator_settings)
 
 
 def check_sources(search: str, sources: Collection[str]) -> None:
@@ -133,7 +157,7 @@ def learnt(lab: Lab, spec: RunSpec, without: Collection[bytes] = ()) -> Knowledg
     check_sources(spec.search, spec.sources)
     if not SEARCHES[spec.search].transfers:
         return Knowledge()
-    fingerprint = make_simulator(spec.simulator, spec.simulator_settings).fingerprint
+    fingerprint = simulating(spec).fingerprint
     return choose(lab, spec.task, spec.simulator, fingerprint, spec.sources, without=without)
 
 
@@ -144,13 +168,15 @@ def asked(spec: RunSpec) -> NewRun:
         UserError: an unknown search, simulator, preset or setting.
     """
     settings = search_settings(spec.search, spec.search_settings, spec.preset)
-    simulator = make_simulator(spec.simulator, spec.simulator_settings)
-    simulator_settings = SIMULATORS[spec.simulator].Settings.model_validate(spec.simulator_settings)
+    simulator = simulating(spec)
+    model = ChipSettings if isinstance(simulator, ChipSettings) else SIMULATORS[spec.simulator].Settings
+    simulator_settings = model.model_validate(spec.simulator_settings)
+    arch, workload = spec.task.names
     return NewRun(
         task=dumps(spec.task.canonical()),  # unsorted: the order of the axes is part of the task
         task_key=spec.task.key,
-        arch=spec.task.template.name,
-        workload=spec.task.workload.name,
+        arch=arch,
+        workload=workload,
         search=spec.search,
         search_settings=canonical(settings.model_dump(mode="json")),
         simulator=spec.simulator,
@@ -202,10 +228,14 @@ def run(
         wish, before = lab.run(run_id).wish, _NONE
         while work.over() is None and wish is None and not should_stop():
             try:
-                computed = work.step()  # meanwhile the step before it gets to the disk
+                computed = work.step(should_stop)  # meanwhile the step before it gets to the disk
             except SimulatorError:
                 yield from before.safe()
                 raise
+            except StoppingError:  # the step is made again when the run goes on
+                yield from before.safe()
+                lab.finish(run_id, epoch, _STOPPED[lab.run(run_id).wish or "pause"])
+                return
             yield from before.safe()
             before = work.store(epoch, computed)
             wish = before.wish
@@ -259,7 +289,7 @@ def marking(lab: Lab, run_id: int, epoch: int) -> Iterator[None]:
 class _Tally:
     """What a run has come to: counts, front, bests. It follows from the points alone, in whatever batches they came."""
 
-    def __init__(self, task: Task, stop: Stop) -> None:
+    def __init__(self, task: BaseTask, stop: Stop) -> None:
         self._task, self._stop, self._box = task, stop, box(task)
         self.points = self.hits = self.feasible = 0
         self.front = Front.empty(len(task.objectives))
@@ -273,19 +303,37 @@ class _Tally:
         self.hits += sum(e.cached for e in evaluated)
         self.feasible += len(built)
         for _, metrics in built:
+            known = metrics.known(target.metric for target in self._task.targets)
+            if targets := [target for target in self._task.targets if target.metric in known]:
+                self.quality = max(quality(metrics, targets), self.quality or 0.0)
+        solutions = [(seq, metrics) for seq, metrics in built if self._task.solves(metrics)]
+        for _, metrics in solutions:
             for objective in self._task.objectives:
                 value = metrics.get(objective)
                 self.best[objective] = min(value, self.best.get(objective, value))
-            if self._task.targets:
-                self.quality = max(quality(metrics, self._task.targets), self.quality or 0.0)
+            if not self._task.constrained:
                 self.met = self.met or self._stop.meets_targets(metrics, self._task.targets)
-        if built:
-            self.front.add([self._task.values(metrics) for _, metrics in built], [seq for seq, _ in built])
+        if solutions:
+            self.front.add([self._task.values(metrics) for _, metrics in solutions], [seq for seq, _ in solutions])
 
     @property
     def hypervolume(self) -> float:
         """Of the task's box: see module `bounds`."""
         return hypervolume(self._box.scale(self.front.points.tolist()), [1.0] * len(self._task.objectives))
+
+
+@dataclass(frozen=True)
+class _Designs:
+    """Evaluates the designs of one architecture on one workload; each takes too short a time to be interrupted."""
+
+    simulator: Simulator
+    task: Task
+    lookup: Lookup
+    workers: Workers | None
+
+    def evaluate(self, designs: Sequence[Design], stopping: Callable[[], bool]) -> Batch:
+        """What they come to, and what was simulated for it."""
+        return evaluate(self.simulator, self.task, designs, self.lookup, self.workers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,15 +350,10 @@ class _Work:
     """A run's task, search and simulator, rebuilt from its row, and what they have come to."""
 
     def __init__(self, lab: Lab, row: Run, workers: Workers | None) -> None:
-        self._lab, self._row, self._workers = lab, row, workers
-        self.task = Task.from_canonical(loads(row.task))
+        self._lab, self._row = lab, row
+        self.task = task_of(loads(row.task))
         self.stop = Stop.model_validate(loads(row.stop))
-        self.simulator = make_simulator(row.simulator, loads(row.simulator_settings))
-        if self.simulator.fingerprint != row.fingerprint:
-            raise UserError(
-                f"Run {row.id} was made with the simulator {row.fingerprint!r}, and this is "
-                f"{self.simulator.fingerprint!r}: its results would not compare. Start a new run."
-            )
+        self._evaluator = self._made_evaluator(workers)
         settings = search_settings(row.search, loads(row.search_settings))
         problem = Problem(self.task, *load(lab, row.id))
         begun = perf_counter()
@@ -321,6 +364,24 @@ class _Work:
         self._seconds = 0.0
         self._last: dict[tuple[bytes, bytes], Evaluation] = {}
 
+    def _made_evaluator(self, workers: Workers | None) -> _Designs | CoEvaluator:
+        row = self._row
+        settings = loads(row.simulator_settings)
+        if isinstance(self.task, CoTask):
+            costs = chip_settings(settings)
+            self._check(costs.fingerprint)
+            return CoEvaluator(self._lab, self.task, costs, self._known, row.created_ns)
+        simulator = make_simulator(row.simulator, settings)
+        self._check(simulator.fingerprint)
+        return _Designs(simulator, hardware(self.task), self._known, workers)
+
+    def _check(self, fingerprint: str) -> None:
+        if fingerprint != self._row.fingerprint:
+            raise UserError(
+                f"Run {self._row.id} was made with the simulator {self._row.fingerprint!r}, and this is "
+                f"{fingerprint!r}: its results would not compare. Start a new run."
+            )
+
     def restore(self) -> None:
         """Go to where the last stored step ended; a new run has none."""
         checkpoint = self._lab.checkpoint(self._row.id)
@@ -328,6 +389,8 @@ class _Work:
             return
         told = history(self._lab, self._row.id, self.task.space)
         self.search.restore(loads(checkpoint.state)["search"], told)
+        if isinstance(self._evaluator, CoEvaluator):
+            self._evaluator.recall(told)
         self.tally.add(told)
         steps = self._lab.history(self._row.id)
         self._hypervolumes = [progress.hypervolume or 0.0 for progress in steps]
@@ -339,13 +402,17 @@ class _Work:
             return "space exhausted"
         return self.stop.reason(self.tally.points, self._seconds, self.tally.met, self._hypervolumes)
 
-    def step(self) -> _Computed:
-        """Ask, evaluate, tell."""
+    def step(self, should_stop: Callable[[], bool]) -> _Computed:
+        """Ask, evaluate, tell.
+
+        Raises:
+            StoppingError: the run was asked to stop, and what was under way is too long to wait for.
+        """
         first_seq = self.tally.points
         begun = perf_counter()
         designs = self.search.ask(min(self._row.batch, self.stop.budget - first_seq))
         asked = perf_counter()
-        batch = evaluate(self.simulator, self.task, designs, self._known, self._workers)
+        batch = self._evaluator.evaluate(designs, lambda: should_stop() or self._lab.run(self._row.id).wish is not None)
         evaluated = perf_counter()
         self.search.tell(batch.evaluated)
         told = perf_counter()

@@ -21,8 +21,10 @@ from math import exp2
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.problem.cotask import CoTask
 from workbench.problem.features import NAMES, features
-from workbench.problem.task import Task
+from workbench.problem.task import BaseTask, Task
+from workbench.problem.tasks import hardware
 
 LAYER_FEATURES = tuple(name for name in NAMES if name.startswith(("size of ", "elements of ")))
 ANOTHER_TEMPLATE = 0.9
@@ -75,11 +77,14 @@ def similarity(first: Task, second: Task) -> Similarity:
     return Profile.of(first).similarity(Profile.of(second))
 
 
-def subject_key(task: Task) -> bytes:
+def subject_key(of: BaseTask) -> bytes:
     """16 bytes that tasks share whose designs come to the same: all but what is wanted of them.
 
     The order of the axes is part of it, unlike of a task's key: designs are tuples of choices.
     """
+    if isinstance(of, CoTask):
+        return of.subject
+    task = hardware(of)
     axes = [axis.name for axis in task.space.axes]
     key = replace(task, objectives=("latency_cycles",), targets=()).key
     return blake2b(key + dumps(axes).encode(), digest_size=16).digest()

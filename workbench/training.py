@@ -75,14 +75,14 @@ def train(lab: Lab, runs: Sequence[RunHead], settings: TrainSettings) -> ModelHe
     points = {run.uuid: run.points for run in runs}
     sources = merged(lab, runs, points)
     if len(sources) != 1:
-        different = "; ".join(f"{s.name}: {s.task.template.name} on {s.task.workload.name}" for s in sources)
+        different = "; ".join(f"{s.name}: {' on '.join(s.task.names)}" for s in sources)
         raise UserError(
             "A network learns from one architecture, workload and simulator version, and these runs are of "
             f"{len(sources)}: {different}."
         )
     (source,) = sources
     try:
-        network = source_network(source.task, source.points, _network_settings(settings), settings.seed)
+        network = source_network(source.arch_task, source.points, _network_settings(settings), settings.seed)
     except ValueError as error:
         raise UserError(f"No network can be trained on {source.name}: {error}.") from None
     return lab.keep_model(
@@ -99,7 +99,7 @@ def train(lab: Lab, runs: Sequence[RunHead], settings: TrainSettings) -> ModelHe
             metrics=dumps(network.facts.metrics),
             lineage=dumps([{"uuid": uuid, "points": n} for uuid, n in points.items()]),
             report=dumps({**settings.model_dump(), "scores": asdict(network.scores) if network.scores else None}),
-            task=dumps(source.task.canonical()),
+            task=dumps(source.arch_task.canonical()),
             content=network.to_bytes(),
         )
     )

@@ -14,6 +14,7 @@ from workbench.cli import (
     accuracy,
     catalogue,
     chip,
+    coexplore,
     compare,
     control,
     database,
@@ -71,7 +72,7 @@ def _root(
 
 COMMANDS = (
     *(run, control, runs, show, points, design, importance, plotting, report, compare),
-    *(learning, evaluate, dataflow, fuse, chip, sweep, fidelity, catalogue, accuracy),
+    *(learning, evaluate, dataflow, fuse, chip, coexplore, sweep, fidelity, catalogue, accuracy),
     *(importing, database, doctor, ui, serve),
 )
 for module in COMMANDS:

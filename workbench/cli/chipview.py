@@ -18,7 +18,7 @@ from workbench.problem.space import Design
 from workbench.problem.workload import load_workload
 from workbench.scheduling.jobs import AIMS, Goal
 from workbench.simulators.chips.costs import CHIP_MODES, ChipCosts, ChipMode
-from workbench.simulators.chips.evaluate import ChipCost, evaluated_designs
+from workbench.simulators.chips.evaluate import ChipCost, evaluated_designs, goal_of
 from workbench.views import chips
 from workbench.views.bars import percent
 from workbench.views.gantt import chart, letter, scale
@@ -172,7 +172,7 @@ def show_cost(
     template = load_chip(name_or_path)
     networks = tuple(load_workload(each) for each in workloads)
     values = with_changes(template.space, template.space.values(template.nominal), changes)
-    design, goal, costs = template.space.design(values), chips.goal_of(aim, targets), ChipCosts(mode)
+    design, goal, costs = template.space.design(values), goal_of(aim, targets), ChipCosts(mode)
     (outcome,) = evaluated_designs(template, [(design, networks)], goal, costs)
     if form == "json":
         emit_json(chips.payload(template, design, networks, goal, targets, costs.mode, outcome))
@@ -230,10 +230,10 @@ def _print_cost(
     console.print()
     console.print(listed(facts))
     console.print()
-    _print_chart(console, cost)
+    print_chart(console, cost)
 
 
-def _print_chart(console: Console, cost: ChipCost) -> None:
+def print_chart(console: Console, cost: ChipCost) -> None:
     """The schedule over time, at most 80 columns wide."""
     parts = [f"{part.name} {part.flow}" for part in cost.table.chip.parts]
     margin = max(map(len, parts)) + 1

@@ -32,7 +32,7 @@ from workbench.compare import (
 )
 from workbench.errors import UserError, unknown_name
 from workbench.knowledge import names_runs
-from workbench.problem.task import Task
+from workbench.problem.task import BaseTask, Task
 from workbench.problem.yamlfile import build_model
 from workbench.runner import Step
 from workbench.stop import Stop
@@ -281,8 +281,8 @@ def _volume(own: Sequence[Outcome]) -> Callable[[float], float | None]:
     return lambda designs: None if designs < first else median(o.volume_at(designs) for o in own)
 
 
-def _task_name(task: Task) -> str:
-    return f"{task.template.name} on {task.workload.name}"
+def _task_name(task: BaseTask) -> str:
+    return " on ".join(task.names)
 
 
 def _runs(n: int) -> str:

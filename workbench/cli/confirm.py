@@ -15,6 +15,7 @@ from workbench.errors import UserError
 from workbench.evaluations import evaluate_kept
 from workbench.pareto import non_dominated
 from workbench.problem.metrics import METRIC_UNITS, Infeasible, Metrics, Outcome
+from workbench.problem.tasks import hardware
 from workbench.runner import make_simulator
 from workbench.simulators.base import Simulator
 from workbench.views.quantity import METRIC_WORDS, count, metric
@@ -78,7 +79,7 @@ def confirming_simulator(name: str | None, settings: Sequence[str], fingerprint:
 
 def confirm(lab: Lab, run: StoredRun, simulator: Simulator, workers: Workers) -> Confirmation:
     """The front's members on the second simulator: through the lab, so that it is asked only once."""
-    task, points = run.task, run.front
+    task, points = hardware(run.task), run.front
     designs = [task.space.unpack(point.codes) for point in points]
     if designs:
         say(f"confirming the front, {_members(len(designs))}, on {simulator.fingerprint}")

@@ -16,7 +16,6 @@ from workbench.cli.options import Format, lab_path
 from workbench.cli.output import Column, emit_csv, emit_json, number, stdout, table
 from workbench.cli.plot import ASCII, UNICODE, scatter
 from workbench.cli.stored import there
-from workbench.problem.metrics import METRIC_UNITS
 from workbench.sweep.summary import NAME as SWEEP
 from workbench.sweep.summary import counts_of
 from workbench.views.export import front_columns, front_head, front_wanted, member_data, sorted_members
@@ -78,7 +77,7 @@ def print_front(console: Console, run: StoredRun, most: int | None) -> None:
         console.print("The front is empty: no design that can be built was found yet.")
         return
     task = run.task
-    metrics = [*task.objectives, *(name for name in METRIC_UNITS if name not in task.objectives)]
+    metrics = [*task.objectives, *(name for name in task.metrics if name not in task.objectives)]
     columns = [number("seq", "point"), *(number(name, METRIC_WORDS[name], _shower(name)) for name in metrics)]
     if task.targets:
         columns.append(Column("met", "targets", whole=True))

@@ -15,6 +15,7 @@ from workbench.cli.stored import there
 from workbench.errors import UserError
 from workbench.knowledge import known_models, known_runs, ranked
 from workbench.problem.task import Task
+from workbench.problem.tasks import hardware, task_of
 from workbench.problem.yamlfile import build_model
 from workbench.runner import make_simulator
 from workbench.similarity import MEASURE, MEASURE_WORDS
@@ -79,7 +80,7 @@ def list_sources(lab: Lab, simulator: Simulator, task: Task | None, form: Format
 def task_and_simulator(lab: Lab, ref: str) -> tuple[Task, Simulator]:
     """Those of a run."""
     run = lab.run(ref)
-    task = Task.from_canonical(json.loads(run.task))
+    task = hardware(task_of(json.loads(run.task)))
     return task, make_simulator(run.simulator, json.loads(run.simulator_settings))
 
 

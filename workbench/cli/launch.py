@@ -21,9 +21,10 @@ from workbench.cli.output import emit_json, say, stdout
 from workbench.cli.progress import watch
 from workbench.cli.signals import StopRequest, stop_requests
 from workbench.cli.stored import there
+from workbench.coexplore import NAME as CHIP
 from workbench.errors import UserError
 from workbench.knowledge import names_runs
-from workbench.runner import Step, make_simulator, run, start
+from workbench.runner import RunSpec, Step, run, simulating, start
 from workbench.searches import SEARCHES
 from workbench.simulators.base import Simulator
 from workbench.sweep import running
@@ -33,7 +34,7 @@ from workbench.sweep.summary import counts_of
 from workbench.views.export import sorted_members
 from workbench.views.pace import Reading
 from workbench.views.quantity import count, duration
-from workbench.views.request import Changes, RunRequest
+from workbench.views.request import Changes
 from workbench.views.runs import learns_from, with_settings
 from workbench.views.stored import StoredRun
 from workbench.views.sweep import reading_of
@@ -68,10 +69,9 @@ class Handling:
         return f"--confirm {quote(self.confirm or '')}{''.join(settings)}"
 
 
-def begin(request: RunRequest, how: Handling) -> int:
+def begin(spec: RunSpec, how: Handling) -> int:
     """A new run, worked on until it is over or stopped. Nothing is written before all is checked."""
-    spec = request.spec()
-    confirming = how.confirming(make_simulator(spec.simulator, spec.simulator_settings).fingerprint)
+    confirming = how.confirming(simulating(spec).fingerprint)
     path = ready_lab_path(how.db)
     with Lab.open(path, create=not names_runs(spec.sources)) as lab:
         row = start(lab, spec)
@@ -226,7 +226,8 @@ def _say_what_next(row: Run, how: Handling, paused: bool) -> None:
         say(f"to go on:         {command(f'dse resume {row.id}', how.db)}")
     say(f"the whole front:  {command(f'dse front {row.id}{confirmed}', how.db)}")
     say(f"the run:          {command(f'dse show {row.id}', how.db)}")
-    say(f"one design:       {command(f'dse evaluate --run {row.id} --point N', how.db)}")
+    shows = f"dse show {row.id}" if row.simulator == CHIP else f"dse evaluate --run {row.id}"
+    say(f"one design:       {command(f'{shows} --point N', how.db)}")
 
 
 def _print_result(lab: Lab, run_id: int, form: Format, confirmation: Confirmation | None) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.text import Text
 
-from workbench.views.quantity import BASE_UNITS, METRIC_WORDS
+from workbench.views.quantity import BASE_UNITS, METRIC_WORDS, PARTS
 from workbench.views.ticks import Scale, labels
 
 Floats = NDArray[np.float64]
@@ -97,7 +97,10 @@ def scatter(
 
 def _in_base_units(points: Floats, metrics: tuple[str, str]) -> tuple[Floats, tuple[str, str]]:
     """Values in the units that take SI prefixes, and those units."""
-    known = [(("mm2", 1e-6) if name == "area_um2" else BASE_UNITS.get(name, ("", 1.0))) for name in metrics]
+    known = [
+        (("mm2", 1e-6) if name == "area_um2" else ("%", 100.0) if name in PARTS else BASE_UNITS.get(name, ("", 1.0)))
+        for name in metrics
+    ]
     return points * np.array([factor for _, factor in known]), (known[0][0], known[1][0])
 
 

@@ -9,7 +9,6 @@ from store.filtering import Condition
 from workbench.cli.frontview import WIDE
 from workbench.cli.options import Format
 from workbench.cli.output import Column, emit_csv, emit_json, number, say, stdout, table
-from workbench.problem.metrics import METRIC_UNITS
 from workbench.views.export import Listing, point_data, point_rows
 from workbench.views.filter import parse
 from workbench.views.points import PointRow, columns, names, sort_term
@@ -39,7 +38,7 @@ def _print(lab: Lab, run: StoredRun, found: list[PointRow], where: Condition | N
     on_front = {point.seq for point in run.front}
     differing = [a.name for a in run.task.space.axes if len({row.design[a.name] for row in found}) > 1]
     rows = [{**row.flat(), "front": "*" if row.seq in on_front else "", "rest": _rest(row, differing)} for row in found]
-    others = [name for name in METRIC_UNITS if name not in run.task.objectives]
+    others = [name for name in run.task.metrics if name not in run.task.objectives]
     metrics = [*run.task.objectives, *(others if console.width >= WIDE else ())]
     shown = [
         number("seq", "point"),

@@ -198,7 +198,7 @@ def run(
         sources=tuple(sources or ()),
         note=note,
     )
-    return begin(request, Handling(jobs, db, form, confirm, tuple(confirm_sim or ()), detach, slots))
+    return begin(request.spec(), Handling(jobs, db, form, confirm, tuple(confirm_sim or ()), detach, slots))
 
 
 def resume(

@@ -14,9 +14,11 @@ from store.database import Lab
 from store.filtering import All, Compare, Tagged
 from store.filtering import Column as StoredColumn
 from store.rows import STATUSES, Progress
+from workbench.cli import coexploreview
 from workbench.cli.options import Format, command
 from workbench.cli.output import Column, emit, emit_csv, emit_json, listed, number, stdout, table, words
-from workbench.errors import unknown_name
+from workbench.errors import UserError, unknown_name
+from workbench.problem.cotask import CoTask
 from workbench.sweep.summary import NAME as SWEEP
 from workbench.sweep.summary import summaries
 from workbench.views import runlist
@@ -67,15 +69,20 @@ def _none(status: str | None, tag: str | None, where: str) -> str:
     return f"There are no runs {' '.join(which)}." if which else "There are no runs yet."
 
 
-def show_run(lab: Lab, run: StoredRun, form: Format, db: Path | None) -> None:
-    """One run in the form asked for."""
-    history = lab.history(run.row.id)
+def show_run(lab: Lab, run: StoredRun, form: Format, db: Path | None, point: int | None = None) -> None:
+    """One run in the form asked for; of a co-exploration with a design of it, by default the best."""
+    history, co = lab.history(run.row.id), isinstance(run.task, CoTask)
+    if point is not None and not co:
+        raise UserError(f"Run {run.row.id} is no co-exploration: 'dse evaluate --run {run.row.id} --point {point}'.")
     if form == "json":
-        emit_json(_payload(lab, run, history))
+        emit_json({**_payload(lab, run, history), **(coexploreview.design_data(lab, run, point) if co else {})})
     elif form == "csv":
         emit_csv(Progress._fields, [progress._asdict() for progress in history])
     else:
         _print(stdout(), lab, run, history, db)
+        shown = coexploreview.chosen_point(lab, run, point) if co else None
+        if shown is not None:
+            coexploreview.print_design(stdout(), lab, run, shown)
 
 
 def _payload(lab: Lab, run: StoredRun, history: Sequence[Progress]) -> dict[str, Any]:
@@ -117,7 +124,7 @@ def _print_bests(console: Console, run: StoredRun) -> None:
     for objective in run.task.objectives:
         best = min(members, key=lambda member: float(member[objective]))
         word = METRIC_WORDS[objective]
-        console.print(f"least {word:10}{metric(objective, best[objective])}, point {best['seq']}")
+        console.print(f"least {word:11}{metric(objective, best[objective])}, point {best['seq']}")
 
 
 def _print_history(console: Console, history: Sequence[Progress]) -> None:

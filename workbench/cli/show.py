@@ -17,10 +17,23 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def show(run: RunRef, db: Db = None, json: Json = False, csv: Csv = False) -> None:
+Point = Annotated[
+    int | None,
+    typer.Option(
+        "--point",
+        metavar="N",
+        min=0,
+        help="Of a co-exploration: the design to show with its networks and schedule. [default: the best]",
+        show_default=False,
+    ),
+]
+
+
+def show(run: RunRef, point: Point = None, db: Db = None, json: Json = False, csv: Csv = False) -> None:
     """Show a run: what it was asked, how far it is, and what it found.
 
-    With --csv the history: one line per step.
+    Of a co-exploration also the best design, with its networks and where their layers run when. With --csv the history:
+    one line per step.
     """
     from workbench.cli.runview import show_run
     from workbench.cli.stored import open_to_look
@@ -28,7 +41,7 @@ def show(run: RunRef, db: Db = None, json: Json = False, csv: Csv = False) -> No
 
     form = chosen(json, csv)
     with open_to_look(db) as lab:
-        show_run(lab, StoredRun.read(lab, run), form, db)
+        show_run(lab, StoredRun.read(lab, run), form, db, point)
 
 
 def front(

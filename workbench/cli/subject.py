@@ -17,6 +17,7 @@ from workbench.evaluations import evaluate_mapped
 from workbench.problem.metrics import Outcome
 from workbench.problem.space import Design
 from workbench.problem.task import Task
+from workbench.problem.tasks import hardware, task_of
 from workbench.runner import make_simulator
 from workbench.simulators.base import Simulator
 from workbench.views.request import chosen_task
@@ -88,7 +89,7 @@ def stored(db: Path | None, run: str | None, point: int | None, changes: Sequenc
         points = lab.points(row.id, after_seq=point - 1, limit=1, with_detail=False)
     if not points or points[0].seq != point:
         raise UnknownRunError(f"Run {row.id} has no point {point}; its points are 0 to {row.points - 1}.")
-    task = Task.from_canonical(json.loads(row.task))
+    task = hardware(task_of(json.loads(row.task)))
     values = with_changes(task.space, task.space.values(task.space.unpack(points[0].codes)), changes)
     simulator = make_simulator(row.simulator, json.loads(row.simulator_settings))
     if simulator.fingerprint != row.fingerprint:

@@ -15,7 +15,9 @@ from store.database import Lab
 from store.rows import Evaluation, Point, Run
 from workbench.errors import unknown_name
 from workbench.executor import Part, taken_apart
-from workbench.problem.task import Task
+from workbench.problem.space import Design
+from workbench.problem.task import BaseTask, Task
+from workbench.problem.tasks import task_of
 from workbench.simulators import SIMULATORS
 from workbench.simulators.base import Simulator
 
@@ -36,31 +38,37 @@ class Rests:
     """A run with what its designs rest on."""
 
     run: Run
-    task: Task
+    task: BaseTask
     parts: tuple[Part, ...]
 
     @classmethod
     def of(cls, run: Run) -> Rests:
-        """From the run's row alone.
+        """From the run's row alone; of a co-exploration, the designs with nothing that they rest on.
 
         Raises:
             UserError: there is no such simulator here, so nothing says how it takes a workload apart.
         """
+        task = task_of(loads(run.task))
+        if not isinstance(task, Task):
+            return cls(run, task, ())
         if run.simulator not in SIMULATORS:
             raise unknown_name("simulator", run.simulator, SIMULATORS)
         recorded = _Recorded(run.simulator, run.fingerprint, SIMULATORS[run.simulator].per_layer)
-        task = Task.from_canonical(loads(run.task))
         return cls(run, task, tuple(taken_apart(cast(Simulator, recorded), task)))
 
     def evaluations(self, lab: Lab) -> Iterator[tuple[Point, bytes, list[tuple[Part, Evaluation]]]]:
         """The run's points in order, each with its architecture's key and the evaluations that there are of it."""
         space, after = self.task.space, -1
         while points := lab.points(self.run.id, after, _AT_ONCE):
-            keys = [self.task.arch(space.unpack(point.codes)).key for point in points]
+            keys = [self._key(space.unpack(point.codes)) for point in points]
             known = [(part, lab.lookup(part.context.key, keys)) for part in self.parts]
             for point, key in zip(points, keys, strict=True):
                 yield point, key, [(part, found[key]) for part, found in known if key in found]
             after = points[-1].seq
+
+    def _key(self, design: Design) -> bytes:
+        """Of its architecture; none where there are several."""
+        return self.task.arch(design).key if isinstance(self.task, Task) else b""
 
     def keys(self, lab: Lab) -> dict[bytes, set[bytes]]:
         """The keys of all of them, by the key of their context."""

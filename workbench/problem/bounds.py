@@ -10,6 +10,10 @@ choice; access energy and area rise with size and width):
 - energy: from one MAC alone, to one MAC and one read and write of a full word of each operand's dearest memory;
 - area: of the smallest and of the largest design.
 Energy-delay product and power follow from these.
+
+Of a co-exploration the same, from the smallest members of the families on all PEs the chip may have, to the largest
+ones; areas are those of the smallest and of the largest chip as the cost mode `corrected` has them without what layers
+add; and the error rate runs from one in a thousand to all.
 """
 
 from __future__ import annotations
@@ -21,8 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.problem.arch import OPERANDS, Arch
+from workbench.problem.chip import Chip
+from workbench.problem.cotask import CoTask
 from workbench.problem.layer import Layer
-from workbench.problem.task import Task
+from workbench.problem.metrics import ERROR_RATE
+from workbench.problem.task import BaseTask, Task
+from workbench.problem.tasks import hardware
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +49,40 @@ class Box:
         return scaled
 
 
-def box(task: Task) -> Box:
+LEAST_ERROR = 1e-3
+"""An error rate below this is as good: that many images are hardly ever there to tell."""
+
+
+def box(task: BaseTask) -> Box:
     """The task's box; every side is longer than 0, so that it can be divided by."""
-    spans = [_span(*_limits(task)[objective]) for objective in task.objectives]
+    limits = _co_limits(task) if isinstance(task, CoTask) else _limits(hardware(task))
+    spans = [_span(*limits[objective]) for objective in task.objectives]
     return Box(tuple(low for low, _ in spans), tuple(high for _, high in spans))
+
+
+def _co_limits(task: CoTask) -> dict[str, tuple[float, float]]:
+    small, large = (_chip(task, last) for last in (False, True))
+    few, many = (
+        sum(blueprint.macs for blueprint in task.blueprints(design))
+        for design in ((0,) * len(task.space.axes), tuple(size - 1 for size in task.space.shape))
+    )
+    mac_pj = large.parts[0].arch.mac_energy_pj
+    energy = few * mac_pj, many * (mac_pj + max(_access_pj(part.arch) for part in large.parts))
+    area = tuple(sum(part.arch.area_um2 for part in chip.parts) for chip in (small, large))
+    latency = few / task.template.file.totals.pes.most, float(many)
+    found = _with_products(latency, energy, (area[0], area[1]), task.clock_mhz)
+    return found | {ERROR_RATE: (LEAST_ERROR, 1.0)}
+
+
+def _chip(task: CoTask, last: bool) -> Chip:
+    """Every axis of the chip at its first or its last choice; the stated chip where that has no PEs at all."""
+    template = task.template
+    places = [size - 1 if last else 0 for size in task.space.shape]
+    chip = template.chip(task.chip_design(tuple(places)))
+    stated = chip if isinstance(chip, Chip) else template.chip(template.nominal)
+    if not isinstance(stated, Chip):
+        raise ValueError(f"chip {template.name} states no PEs")
+    return stated
 
 
 def _limits(task: Task) -> dict[str, tuple[float, float]]:
@@ -54,12 +92,17 @@ def _limits(task: Task) -> dict[str, tuple[float, float]]:
     latency = (sum(count * layer.macs / large.pes for layer, count in layers), float(macs))
     least = sum(count * layer.macs * _mac_energy_pj(small, layer) for layer, count in layers)
     most = sum(count * layer.macs * (_mac_energy_pj(large, layer) + _access_pj(large)) for layer, count in layers)
-    energy = _span(least, most)
-    seconds = [cycles / (large.clock_mhz * 1e6) for cycles in latency]
+    return _with_products(latency, _span(least, most), (small.area_um2, large.area_um2), large.clock_mhz)
+
+
+def _with_products(
+    latency: tuple[float, float], energy: tuple[float, float], area: tuple[float, float], clock_mhz: float
+) -> dict[str, tuple[float, float]]:
+    seconds = [cycles / (clock_mhz * 1e6) for cycles in latency]
     return {
         "latency_cycles": latency,
         "energy_pj": energy,
-        "area_um2": (small.area_um2, large.area_um2),
+        "area_um2": area,
         "edp_js": (energy[0] * 1e-12 * seconds[0], energy[1] * 1e-12 * seconds[1]),
         "power_mw": (energy[0] * 1e-9 / seconds[1], energy[1] * 1e-9 / seconds[0]),
     }

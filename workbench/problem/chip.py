@@ -118,17 +118,22 @@ class ChipTemplate:
                 parts[name][field] = value
         return parts
 
-    def chip(self, design: Design) -> Chip | Infeasible:
-        """The concrete chip of a design; only one of which every sub-accelerator has 0 PEs cannot be built."""
+    def granted(self, design: Design) -> dict[str, dict[str, Choice]]:
+        """What a design gives to each sub-accelerator that is there, of what it asks for."""
         present = {name: stated for name, stated in self.asked(design).items() if stated["pes"]}
-        if not present:
-            step = self.file.totals.pes.step
-            return Infeasible("no sub-accelerator has any PEs", "pes", step, 0, self.levers({"pes"}))
-        for field in TOTALS:
+        for field in TOTALS if present else ():
             total = getattr(self.file.totals, field)
             shares = granted([int(stated[field]) for stated in present.values()], total.most, total.step)
             for stated, share in zip(present.values(), shares, strict=True):
                 stated[field] = share
+        return present
+
+    def chip(self, design: Design) -> Chip | Infeasible:
+        """The concrete chip of a design; only one of which every sub-accelerator has 0 PEs cannot be built."""
+        present = self.granted(design)
+        if not present:
+            step = self.file.totals.pes.step
+            return Infeasible("no sub-accelerator has any PEs", "pes", step, 0, self.levers({"pes"}))
         return Chip(self.name, tuple(self._part(name, stated) for name, stated in present.items()))
 
     def levers(self, fields: set[str]) -> tuple[str, ...]:

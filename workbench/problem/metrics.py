@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from math import isfinite
 from typing import Any
@@ -17,7 +17,9 @@ METRIC_UNITS: dict[str, str] = {
     "edp_js": "J*s",
     "power_mw": "mW",
 }
-"""Every metric that can be an objective or have a target; smaller is better for all."""
+"""Every metric of hardware that can be an objective or have a target; smaller is better for all."""
+ERROR_RATE = "error_rate"
+"""Of trained networks, 1 - accuracy: a metric where networks are designed, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,15 @@ class LayerMapping:
 
     spatial: tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
     temporal: tuple[tuple[str, tuple[LoopLevel, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A network of a design: what it was worth when it was trained, and the keys of those measurements, in hex."""
+
+    network: str
+    accuracy: float
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,7 @@ class Metrics:
     clock_mhz: float = 1000.0
     breakdown: Breakdown | None = field(default=None, compare=False)
     mapping: LayerMapping | None = field(default=None, compare=False)
+    trained: tuple[Trained, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         for name in ("latency_cycles", "energy_pj", "area_um2"):
@@ -87,10 +99,22 @@ class Metrics:
         return self.energy_pj * 1e-9 / self.latency_s if self.latency_cycles else 0.0
 
     def get(self, metric: str) -> float:
-        """A metric by name (see `METRIC_UNITS`)."""
+        """A metric by name (see `METRIC_UNITS`), or the error rate of a design whose networks were trained.
+
+        Raises:
+            ValueError: the error rate where nothing was trained.
+        """
+        if metric == ERROR_RATE:
+            if self.accuracy is None:
+                raise ValueError("no network was trained, so there is no error rate")
+            return 1.0 - self.accuracy
         if metric not in METRIC_UNITS:
             raise unknown_name("metric", metric, METRIC_UNITS)
         return float(getattr(self, metric))
+
+    def known(self, metrics: Iterable[str]) -> dict[str, float]:
+        """Those of these metrics that there are: all, but for the error rate where nothing was trained."""
+        return {name: self.get(name) for name in metrics if name != ERROR_RATE or self.accuracy is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +139,19 @@ class Target:
     bound: float
 
     def __post_init__(self) -> None:
-        if self.metric not in METRIC_UNITS:
+        if self.metric not in METRIC_UNITS and self.metric != ERROR_RATE:
             raise unknown_name("metric", self.metric, METRIC_UNITS)
         if not (isfinite(self.bound) and self.bound > 0):
             raise UserError(f"The target on {self.metric} must be a positive number, got {self.bound}.")
 
     @classmethod
     def parse(cls, text: str) -> Target:
-        """From the form `energy_pj<=2e9`."""
+        """From the form `energy_pj<=2e9`; `accuracy>=0.9` is a limit on the error rate."""
+        if least := re.fullmatch(r"\s*accuracy\s*(>=|>|=>)\s*([-+\w.]+)\s*", text):
+            bound = cls.parse(f"{ERROR_RATE}<={least[2]}").bound
+            if bound >= 1:
+                raise UserError(f"An accuracy is a part of 1: the target {text!r} asks for more than can be.")
+            return cls(ERROR_RATE, round(1 - bound, 12))
         match = re.fullmatch(r"\s*(\w+)\s*(<=|<|=<)\s*([-+\w.]+)\s*", text)
         if not match:
             raise UserError(f"A target has the form metric<=number, for example 'energy_pj<=2e9', got {text!r}.")
@@ -184,11 +213,14 @@ _BREAKDOWN = tuple(field.name for field in fields(Breakdown))
 
 def metrics_detail(metrics: Metrics) -> dict[str, Any]:
     """Breakdown and mapping as JSON-able content; the inverse of `with_detail`."""
-    return {
+    detail: dict[str, Any] = {
         "clock_mhz": metrics.clock_mhz,
         "breakdown": {name: getattr(metrics.breakdown, name) for name in _BREAKDOWN} if metrics.breakdown else None,
         "mapping": _mapping_detail(metrics.mapping) if metrics.mapping else None,
     }
+    if metrics.trained:
+        detail["trained"] = [[each.network, each.accuracy, each.keys] for each in metrics.trained]
+    return detail
 
 
 def _mapping_detail(mapping: LayerMapping) -> dict[str, Any]:
@@ -228,4 +260,5 @@ def with_detail(
                 for operand, levels in mapping["temporal"]
             ),
         ),
+        trained=tuple(Trained(name, accuracy, tuple(keys)) for name, accuracy, keys in detail.get("trained", ())),
     )

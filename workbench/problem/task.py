@@ -1,12 +1,20 @@
-"""A task: an architecture, a workload and what is wanted of it; equal tasks have equal keys."""
+"""What a run works on: a space of designs and what is wanted of them; for one architecture and one workload, a `Task`.
+
+Equal tasks have equal keys.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from json import dumps
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from workbench.errors import UserError, unknown_name
 from workbench.problem.arch import Arch
@@ -20,9 +28,71 @@ Criterion = Literal["latency", "energy", "edp"]
 CRITERIA: tuple[Criterion, ...] = ("latency", "energy", "edp")
 
 
+class BaseTask(ABC):
+    """What every kind of task has: `objectives` are the metrics to minimise (two or more make a front)."""
+
+    objectives: tuple[str, ...]
+    targets: tuple[Target, ...]
+
+    constrained: ClassVar[bool] = False
+    """Whether the targets are a specification: what misses one is no solution. Else they say what is looked for."""
+
+    @property
+    @abstractmethod
+    def space(self) -> Space:
+        """The designs to search."""
+
+    @property
+    @abstractmethod
+    def clock_mhz(self) -> float:
+        """What turns cycles into seconds."""
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, str]:
+        """What is designed, and for which workload."""
+
+    @abstractmethod
+    def canonical(self) -> dict[str, Any]:
+        """The task as JSON-able content; a run stores it, so that editing a file later cannot change an old run."""
+
+    @property
+    @abstractmethod
+    def key(self) -> bytes:
+        """16 bytes that equal tasks share; a reworded description of the architecture makes no other task."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What a design that can be built is measured by: what may be an objective or have a target."""
+        return tuple(METRIC_UNITS)
+
+    def features(self, designs: Sequence[Design]) -> NDArray[np.float64]:
+        """What a surrogate without physics sees of designs.  # (n, width)"""
+        return self.space.encode(designs)
+
+    def solves(self, metrics: Metrics) -> bool:
+        """Whether a design may be on the front."""
+        return True
+
+    def values(self, metrics: Metrics) -> tuple[float, ...]:
+        """The objectives' values, in order."""
+        return tuple(metrics.get(objective) for objective in self.objectives)
+
+
+def check_wanted(objectives: Sequence[str], targets: Sequence[Target], known: Sequence[str]) -> None:
+    """Refuse objectives and targets that are no metrics of a task, or occur twice."""
+    if not objectives or len(set(objectives)) != len(objectives):
+        raise UserError(f"A task needs one or more different objectives, got {list(objectives)}.")
+    for metric in (*objectives, *(target.metric for target in targets)):
+        if metric not in known:
+            raise unknown_name("metric", metric, known)
+    if len({t.metric for t in targets}) != len(targets):
+        raise UserError(f"A metric has two targets: {', '.join(map(str, targets))}.")
+
+
 @dataclass(frozen=True)
-class Task:
-    """What a run works on.
+class Task(BaseTask):
+    """An architecture with free axes, a workload, and what is wanted.
 
     `objectives` are the metrics to minimise (two or more make a front); `criterion` says by what the mapping of each
     layer is chosen on a given design; `technology` whose access costs are used.
@@ -36,13 +106,7 @@ class Task:
     criterion: Criterion = "edp"
 
     def __post_init__(self) -> None:
-        if not self.objectives or len(set(self.objectives)) != len(self.objectives):
-            raise UserError(f"A task needs one or more different objectives, got {list(self.objectives)}.")
-        for objective in self.objectives:
-            if objective not in METRIC_UNITS:
-                raise unknown_name("metric", objective, METRIC_UNITS)
-        if len({t.metric for t in self.targets}) != len(self.targets):
-            raise UserError(f"A metric has two targets: {', '.join(map(str, self.targets))}.")
+        check_wanted(self.objectives, self.targets, self.metrics)
         if self.technology not in SCALES:
             raise unknown_name("technology", self.technology, SCALES)
         if self.criterion not in CRITERIA:
@@ -53,16 +117,22 @@ class Task:
         """The designs to search."""
         return self.template.space
 
+    @property
+    def clock_mhz(self) -> float:
+        """The template's."""
+        return self.template.file.clock_mhz
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Architecture and workload."""
+        return self.template.name, self.workload.name
+
     def arch(self, design: Design) -> Arch:
         """The concrete architecture of a design, priced as the task says."""
         return self.template.arch(design, self.technology)
 
-    def values(self, metrics: Metrics) -> tuple[float, ...]:
-        """The objectives' values, in order."""
-        return tuple(metrics.get(objective) for objective in self.objectives)
-
     def canonical(self) -> dict[str, Any]:
-        """The task as JSON-able content; a run stores it, so that editing a file later cannot change an old run."""
+        """See `BaseTask`."""
         return {
             "arch": self.template.content(),
             "workload": self.workload.canonical(),
@@ -86,7 +156,7 @@ class Task:
 
     @cached_property
     def key(self) -> bytes:
-        """16 bytes that equal tasks share; a reworded description of the architecture makes no other task."""
+        """See `BaseTask`."""
         content = self.canonical()
         content["arch"] = {k: v for k, v in content["arch"].items() if k not in ("description", "source")}
         return blake2b(dumps(content, sort_keys=True).encode(), digest_size=16).digest()

@@ -12,6 +12,7 @@ from workbench.searches.anneal import Anneal
 from workbench.searches.base import Search, SearchSettings
 from workbench.searches.bottleneck import Bottleneck
 from workbench.searches.coordinate import Coordinate
+from workbench.searches.forest import ForestSearch
 from workbench.searches.genetic import Genetic
 from workbench.searches.guided import Guided
 from workbench.searches.mlp import Mlp
@@ -28,6 +29,7 @@ SEARCHES: dict[str, type[Search]] = {
     "coordinate": Coordinate,
     "bottleneck": Bottleneck,
     "reinforce": Reinforce,
+    "forest": ForestSearch,
     "optuna": Optuna,
     "guided": Guided,
     "mlp": Mlp,

@@ -73,6 +73,7 @@ class Anneal(Search):
     name: ClassVar[str] = "anneal"
     summary: ClassVar[str] = "simulated annealing: neighbours, uphill less and less often"
     Settings: ClassVar[type[SearchSettings]] = AnnealSettings
+    general: ClassVar[bool] = True
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {"cost": "edp_js", "temperature": 2e-8, "first": 1}}
 
     def __init__(self, problem: Problem, settings: AnnealSettings, seed: int) -> None:

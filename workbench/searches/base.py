@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict
 
 from workbench.problem.metrics import Outcome
 from workbench.problem.space import Design, Space
-from workbench.problem.task import Task
+from workbench.problem.task import BaseTask, Task
+from workbench.problem.tasks import hardware
 from workbench.searches.unseen import Unseen
 
 
@@ -36,8 +37,13 @@ class Source:
     """What the lab knows of a task from one earlier run: its designs and what they came to, in the order of the run."""
 
     name: str
-    task: Task
+    task: BaseTask
     points: tuple[Evaluated, ...]
+
+    @property
+    def arch_task(self) -> Task:
+        """See `Problem.arch_task`."""
+        return hardware(self.task)
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class Problem:
     A search that transfers says so (`Search.transfers`); others leave `sources` and `models` alone.
     """
 
-    task: Task
+    task: BaseTask
     sources: tuple[Source, ...] = ()
     models: tuple[SourceModel, ...] = ()
 
@@ -64,6 +70,11 @@ class Problem:
     def space(self) -> Space:
         """The designs to search."""
         return self.task.space
+
+    @property
+    def arch_task(self) -> Task:
+        """The task, for a search that knows about architectures and layers (`Search.general` is not set)."""
+        return hardware(self.task)
 
 
 class Search(ABC):
@@ -83,6 +94,8 @@ class Search(ABC):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     transfers: ClassVar[bool] = False
     """Whether it learns from `Problem.sources` and `Problem.models`."""
+    general: ClassVar[bool] = False
+    """Whether it takes any kind of task, also a co-exploration."""
     needs: ClassVar[str | None] = None
     """The library it cannot do without, if that is an extra; the extra has the same name."""
 

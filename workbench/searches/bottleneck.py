@@ -73,7 +73,7 @@ class Bottleneck(Coordinate):
 
     def _judge(self, design: Design, moves: list[Design]) -> dict[Design, float]:
         """What each move changes in the cost, to first order: lower is better."""
-        task, outcome = self.problem.task, self._known[design]
+        task, outcome = self.problem.arch_task, self._known[design]
         before = task.arch(design)
         if isinstance(outcome, Infeasible):
             levers = {i for i, axis in enumerate(self.space.axes) if axis.name in outcome.levers}
@@ -86,11 +86,11 @@ class Bottleneck(Coordinate):
 
     @cached_property
     def _least_bits(self) -> dict[str, float]:
-        return least_bits(self.problem.task.workload)
+        return least_bits(self.problem.arch_task.workload)
 
     def _metric_weights(self, metrics: Metrics) -> dict[str, float]:
         """How much latency, energy and area count where the search stands."""
-        task = self.problem.task
+        task = self.problem.arch_task
         if task.targets:
             worst = max(task.targets, key=lambda target: metrics.get(target.metric) / target.bound)
             wanted = {worst.metric: 1.0}

@@ -44,7 +44,7 @@ class Coordinate(Climb):
     def __init__(self, problem: Problem, settings: CoordinateSettings, seed: int) -> None:
         super().__init__(problem, settings, seed)
         self._whole = settings.line == "whole"
-        parts = parts_of_axes(problem.task)
+        parts = parts_of_axes(problem.arch_task)
         if settings.parts == "axes":
             parts = [(axis,) for part in parts for axis in part]
         self._parts = [parts[i] for i in self.rng.permutation(len(parts))]

@@ -23,9 +23,9 @@ from pydantic import Field
 from workbench.pareto import crowding_distance, fronts
 from workbench.problem.metrics import Infeasible, Metrics, Outcome
 from workbench.problem.space import Design
-from workbench.problem.task import Task
+from workbench.problem.task import BaseTask
 from workbench.searches.base import Evaluated, Problem, Search, SearchSettings
-from workbench.searches.cost import infeasible_cost, is_front, log_objectives, relative_cost
+from workbench.searches.cost import infeasible_cost, is_front, log_objectives, missed, relative_cost
 from workbench.searches.moves import another_choice, take_near
 
 Key = tuple[float, float]
@@ -46,6 +46,7 @@ class Genetic(Search):
     name: ClassVar[str] = "genetic"
     summary: ClassVar[str] = "NSGA-II: the best cross and mutate; fronts by rank and crowding"
     Settings: ClassVar[type[SearchSettings]] = GeneticSettings
+    general: ClassVar[bool] = True
 
     def __init__(self, problem: Problem, settings: GeneticSettings, seed: int) -> None:
         super().__init__(problem, settings, seed)
@@ -105,14 +106,13 @@ class Genetic(Search):
         self._keep(list(state["members"]))
 
 
-def keys(task: Task, outcomes: Sequence[Outcome]) -> list[Key]:
-    """What NSGA-II compares outcomes by; those that cannot be built come after all that can."""
+def keys(task: BaseTask, outcomes: Sequence[Outcome]) -> list[Key]:
+    """What NSGA-II compares outcomes by: what keeps the specification, if there is one; what misses it; what cannot be
+    built."""
     weights = (1 / len(task.objectives),) * len(task.objectives)
-    built = {i: outcome for i, outcome in enumerate(outcomes) if isinstance(outcome, Metrics)}
-    found: list[Key] = [
-        (len(outcomes) + infeasible_cost(outcome), 0.0) if isinstance(outcome, Infeasible) else (0.0, 0.0)
-        for outcome in outcomes
-    ]
+    beyond = [infeasible_cost(each) if isinstance(each, Infeasible) else missed(task, each) for each in outcomes]
+    built = {i: each for i, each in enumerate(outcomes) if isinstance(each, Metrics) and not beyond[i]}
+    found: list[Key] = [(len(outcomes) + each if each else 0.0, 0.0) for each in beyond]
     if built:
         front = is_front(task)
         points = np.array(

@@ -59,7 +59,7 @@ class Mlp(NetworkSearch):
     def _make(self) -> Learner:
         from models.transfer import fresh
 
-        task = self.problem.task
+        task = self.problem.arch_task
         inputs = (width_of(task),)
         training = training_of(self._settings)
         regressor = fresh(inputs, len(predicted_metrics(task)), training, (self._width,) * DEPTH, self._seed)

@@ -10,6 +10,7 @@ from workbench.searches.unseen import Unseen
 REACH = 8
 """A move on an ordered axis goes at most this part of its length, and at least one choice."""
 
+SLOPE = 8.0
 LOOKS = 32
 """Tries to find an unseen design at one distance before the next one; more would make an exhausted corner expensive."""
 
@@ -35,6 +36,19 @@ def another_choice(space: Space, axis: int, choice: int, rng: np.random.Generato
     step = int(rng.integers(1, max(1, count // REACH) + 1))
     up = choice + step < count and (choice < step or rng.random() < 0.5)
     return choice + step if up else choice - step
+
+
+def sloped(space: Space, n: int, rng: np.random.Generator) -> list[Design]:
+    """`n` random designs, each with most of its ordered axes towards one end: many small or many large ones together.
+
+    Where resources add up, uniform designs nearly all lie in the middle. An axis of k choices takes number k u^s with u
+    uniform in 0..1, where the design's slope s is log-uniform within a factor of SLOPE around 1.
+    """
+    found: list[Design] = []
+    for slope in SLOPE ** rng.uniform(-1, 1, n):
+        part = rng.random(len(space.axes)) ** np.array([slope if axis.ordered else 1.0 for axis in space.axes])
+        found.append(tuple(int(each) for each in np.minimum(part * space.shape, np.array(space.shape) - 1)))
+    return found
 
 
 def take_near(unseen: Unseen, space: Space, design: Design, rng: np.random.Generator) -> Design:

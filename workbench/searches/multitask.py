@@ -60,19 +60,19 @@ class MultiTaskSearch(NetworkSearch):
         for source in problem.sources if settings.scenario != "repeat" else ():
             points = self._points_of(source, settings.points, rng)
             if points is not None and len(self._others) < settings.tasks:
-                self._others.append((width_of(source.task), points))
+                self._others.append((width_of(source.arch_task), points))
 
     def _points_of(self, source: Source, most: int, rng: np.random.Generator) -> Points | None:
-        metrics = predicted_metrics(self.problem.task)
+        metrics = predicted_metrics(self.problem.arch_task)
         built = [p for p in source.points if isinstance(p.outcome, Metrics)]
         chosen = built if len(built) <= most else [built[i] for i in rng.choice(len(built), most, replace=False)]
-        return training_points(source.task.space, chosen, metrics)
+        return training_points(source.arch_task.space, chosen, metrics)
 
     def _make(self) -> Learner:
         from models.mlp import WIDTHS
         from models.multitask import MultiTask
 
-        task = self.problem.task
+        task = self.problem.arch_task
         network = MultiTask(
             (width_of(task), *(width for width, _ in self._others)),
             len(predicted_metrics(task)),
@@ -89,7 +89,7 @@ class Together:
     """The multi-task network with the points of the other tasks."""
 
     def __init__(self, problem: Problem, network: MultiTask, others: Sequence[Points]) -> None:
-        self._task, self._network, self._others = problem.task, network, others
+        self._task, self._network, self._others = problem.arch_task, network, others
 
     def learn(self, evaluated: Sequence[Evaluated], epochs: int) -> None:
         points = training_points(self._task.space, evaluated, predicted_metrics(self._task))

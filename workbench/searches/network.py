@@ -166,7 +166,7 @@ class NetworkSearch(Search):
 
     def _predict(self, pool: NDArray[np.int64]) -> Floats:
         assert self._learner is not None
-        metrics = predicted_metrics(self.problem.task)
+        metrics = predicted_metrics(self.problem.arch_task)
         seen = [[e.outcome.get(m) for m in metrics] for e in self._history if isinstance(e.outcome, Metrics)]
         least = np.maximum(LEAST * np.min(seen, axis=0), np.finfo(np.float64).tiny)
         clipped: Floats = np.maximum(self._learner.predict(encoded(self.space, pool)), least)
@@ -197,7 +197,7 @@ class NetworkSearch(Search):
         return pool
 
     def _best(self) -> list[Design]:
-        task = self.problem.task
+        task = self.problem.arch_task
         count = len(task.objectives)
         weights = (1 / count,) * count
         if is_front(task):
@@ -210,7 +210,7 @@ class NetworkSearch(Search):
 
     def _orders(self, predicted: Floats) -> Iterator[NDArray[np.int64]]:
         """For each design to ask, the places of the pool, best first; predictions are (n, metrics)."""
-        task = self.problem.task
+        task = self.problem.arch_task
         if task.targets:
             order = quality_order(task, predicted, task.targets, self._settings.qor)
             while True:

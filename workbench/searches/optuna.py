@@ -55,6 +55,7 @@ class Optuna(Search):
     name: ClassVar[str] = "optuna"
     summary: ClassVar[str] = "Optuna's samplers: TPE, NSGA-II, Gaussian process"
     Settings: ClassVar[type[SearchSettings]] = OptunaSettings
+    general: ClassVar[bool] = True
     needs: ClassVar[str | None] = "optuna"
 
     def __init__(self, problem: Problem, settings: OptunaSettings, seed: int) -> None:

@@ -6,11 +6,13 @@ critic; the network is that of `models.policy`; rewards are standardised, and di
 - Episode: ConfuciuX sets two numbers for each layer of a network. Here it is one choice for each axis of the space, in
   order, with one head per axis.
 - State, all in [-1, 1]: seven layer dimensions (K, C, OY, OX, FY, FX and, for the kind of layer, G) relative to the
-  workload's largest, on average over its MACs; the last two choices; the place of the axis and the step. For a front
-  the objectives' weights stand beside the dimensions.
+  workload's largest, on average over its MACs (of a co-exploration, whose layers are what is chosen, 0); the last two
+  choices; the place of the axis and the step. For a front the objectives' weights stand beside the dimensions.
 - Reward: P - P_min, where P is the negative relative cost and P_min the worst seen so far; -1 for a design that cannot
   be built; and once the targets are met, a bonus (Wu et al. 2023 have one; its size, 1, is INFERRED). Only a whole
   design has a reward, so it comes at the last step, and the steps before it get it discounted.
+- Hardware steps (preset `nasaic`, after NASAIC, DAC 2020, RECALLED): of a co-exploration each design is followed by
+  some of the same networks on other chips; networks are trained where any of these chips meets the specification.
 - Standardised over the designs of one update. INFERRED: ConfuciuX does so over the steps of one episode, of which all
   but one have no reward here.
 
@@ -33,11 +35,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from workbench.problem.cotask import CoTask
 from workbench.problem.metrics import Metrics, Outcome
 from workbench.problem.space import Design
-from workbench.problem.task import Task
+from workbench.problem.task import BaseTask, Task
 from workbench.searches.base import Evaluated, Problem, Search, SearchSettings
-from workbench.searches.cost import goal_weights, is_front, log_objectives, relative_cost
+from workbench.searches.cost import goal_weights, is_front, log_objectives, missed, relative_cost
 from workbench.searches.moves import take_near
 
 if TYPE_CHECKING:
@@ -61,6 +64,12 @@ class ReinforceSettings(SearchSettings):
     updates: int = Field(1, ge=1, le=100, description="Gradient steps of one update.")
     learning_rate: float = Field(1e-2, gt=0, le=1, description="Adam's step.")
     discount: float = Field(0.9, gt=0, le=1, description="What a choice gets of the reward of the one after it.")
+    hardware_steps: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="Of a co-exploration: designs of the same networks after each one of new networks.",
+    )
 
 
 class Reinforce(Search):
@@ -69,14 +78,20 @@ class Reinforce(Search):
     name: ClassVar[str] = "reinforce"
     summary: ClassVar[str] = "policy gradient as in ConfuciuX: a network chooses axis after axis"
     Settings: ClassVar[type[SearchSettings]] = ReinforceSettings
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"confuciux": {"learning_rate": 1e-3}}
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "confuciux": {"learning_rate": 1e-3},
+        "nasaic": {"hardware_steps": 10},
+    }
+    general: ClassVar[bool] = True
 
     def __init__(self, problem: Problem, settings: ReinforceSettings, seed: int) -> None:
         from models.policy import Policy  # loads torch, which takes seconds: a table of searches need not wait for it
 
         super().__init__(problem, settings, seed)
         self._settings, self._seed = settings, seed
-        self._dims = layer_dims(problem.task)
+        self._dims = layer_dims(problem.task) if isinstance(problem.task, Task) else [0.5]
+        self._held = problem.task.of_networks if isinstance(problem.task, CoTask) else ()
+        self._networks: Design = ()  # the last design of new networks
         width = len(self._context(0))
         self._policy: Policy = Policy(
             self.space.shape, width, settings.learning_rate, seed=int(self.rng.integers(2**63))
@@ -93,15 +108,34 @@ class Reinforce(Search):
             open_contexts = contexts[len(asked) :]
             uniforms = self.rng.random((len(open_contexts), len(self.space.axes)))
             drawn = [tuple(row) for row in self._policy.draw(open_contexts, uniforms, 1 + WARMER * draw).tolist()]
-            for design in drawn:
+            for each in drawn:
+                place = self._told + len(asked)
+                design = self._on_other_hardware(each, place)
                 if design in self.unseen:
                     self.unseen.take(design)
+                    self._remember(design, place)
                     asked.append(design)
             if len(asked) == limit:
                 return asked
         while len(asked) < limit:
-            asked.append(take_near(self.unseen, self.space, drawn[-1], self.rng))
+            place = self._told + len(asked)
+            asked.append(take_near(self.unseen, self.space, self._on_other_hardware(drawn[-1], place), self.rng))
+            self._remember(asked[-1], place)
         return asked
+
+    def _is_hardware_step(self, place: int) -> bool:
+        """Whether the design told as number `place` is one more chip for the networks before."""
+        return bool(self._held) and place % (self._settings.hardware_steps + 1) != 0
+
+    def _on_other_hardware(self, drawn: Design, place: int) -> Design:
+        """What was drawn; in a hardware step with the networks of the design before."""
+        if not self._is_hardware_step(place):
+            return drawn
+        return tuple(self._networks[i] if i in self._held else choice for i, choice in enumerate(drawn))
+
+    def _remember(self, design: Design, place: int) -> None:
+        if not self._is_hardware_step(place):
+            self._networks = design
 
     def _tell(self, batch: Sequence[Evaluated]) -> None:
         for evaluated in batch:
@@ -131,12 +165,12 @@ class Reinforce(Search):
         if not isinstance(outcome, Metrics):
             return NOT_BUILT
         task, weights = self.problem.task, np.array(self._weights(place))
-        if task.targets:
+        if task.targets and not task.constrained:
             costs, weights = np.array([relative_cost(task, outcome, ())]), np.ones(1)
         else:
             costs = np.array(log_objectives(task, outcome))
         self._worst = costs if self._worst is None else np.maximum(self._worst, costs)
-        bonus = BONUS if task.targets and costs[0] <= 0 else 0.0
+        bonus = BONUS if task.targets and _met(task, outcome) else 0.0
         return float((self._worst - costs) @ weights) + bonus
 
     def _weights(self, place: int) -> tuple[float, ...]:
@@ -153,7 +187,14 @@ class Reinforce(Search):
         return {}
 
     def _restore(self, state: Mapping[str, Any], history: Sequence[Evaluated]) -> None:
+        for place, evaluated in enumerate(history):
+            self._remember(evaluated.design, place)
         self._tell(history)
+
+
+def _met(task: BaseTask, metrics: Metrics) -> bool:
+    """Whether the targets are met, as far as they are known."""
+    return missed(task, metrics) <= 0 if task.constrained else relative_cost(task, metrics, ()) <= 0
 
 
 def layer_dims(task: Task) -> list[float]:

@@ -65,7 +65,7 @@ class Transfer(NetworkSearch):
         from models.mlp import WIDTHS
         from models.transfer import embed, fresh
 
-        task, source = self.problem.task, self._source
+        task, source = self.problem.arch_task, self._source
         widths = source.settings.widths if source else WIDTHS
         training = training_of(self._settings)
         regressor = fresh((width_of(task),), len(predicted_metrics(task)), training, widths, self._seed)
@@ -104,11 +104,11 @@ def source_of(problem: Problem, options: SourceOptions, seed: int) -> SourceNetw
         l2_sp=options.l2_sp,
         folds=0,  # for its scores, a network is trained and stored; here it would only be k times as slow
     )
-    return source_network(largest.task, largest.points, settings, seed)
+    return source_network(largest.arch_task, largest.points, settings, seed)
 
 
 def _reads(source: SourceNetwork, problem: Problem) -> bool:
     """Whether the source network's inputs and outputs mean what the task's do."""
-    facts = source_facts(problem.task)
+    facts = source_facts(problem.arch_task)
     same = list(source.facts.axes) == list(facts.axes) and source.facts.encoding == ENCODING
-    return same and source.facts.metrics == predicted_metrics(problem.task)
+    return same and source.facts.metrics == predicted_metrics(problem.arch_task)

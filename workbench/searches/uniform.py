@@ -19,6 +19,7 @@ class Uniform(Search):
     name: ClassVar[str] = "uniform"
     summary: ClassVar[str] = "designs at random, none twice"
     Settings: ClassVar[type[SearchSettings]] = UniformSettings
+    general: ClassVar[bool] = True
 
     def __init__(self, problem: Problem, settings: UniformSettings, seed: int) -> None:
         super().__init__(problem, settings, seed)

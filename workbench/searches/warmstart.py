@@ -41,10 +41,12 @@ def translated(problem: Problem, n: int) -> list[Design]:
     """At most `n` different designs of the problem's space, the most promising first; none where nothing is known."""
     found: dict[Design, tuple[float, ...]] = {}
     for source in problem.sources[:SOURCES_MOST]:
-        for design, metrics in _best(problem.task, source):
-            there = translate(source.task, problem.task, design)
+        for design, metrics in _best(problem.arch_task, source):
+            there = translate(source.arch_task, problem.arch_task, design)
             if there not in found:
-                found[there] = _costs(problem.task, _expected(source.task, problem.task, design, metrics, there))
+                found[there] = _costs(
+                    problem.arch_task, _expected(source.arch_task, problem.arch_task, design, metrics, there)
+                )
     return [design for design, _ in zip(_in_turn(found), range(n), strict=False)]
 
 

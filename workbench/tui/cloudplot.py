@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.problem.metrics import METRIC_UNITS
 from workbench.tui.widgets.frame import Axis
 from workbench.tui.widgets.palette import CLOUD, FRONT, REFUSED, RICH
 from workbench.tui.widgets.plane import Key
@@ -57,7 +56,7 @@ def plotted(cloud: Cloud, shown: Shown, among: Mask) -> tuple[list[Series], list
         add("infeasible", refused, REFUSED, "×", "×")
     if shown.dominated:
         add("dominated", among & feasible & ~on_front, CLOUD, "", "⣿")
-    if {shown.x, shown.y} <= METRIC_UNITS.keys() and shown.x != shown.y:
+    if {shown.x, shown.y} <= set(cloud.task.metrics) and shown.x != shown.y:
         best = cloud.best_over(shown.x, shown.y, among & feasible & (on_front | shown.dominated))
         order = np.flatnonzero(best)[np.argsort(x[best], kind="stable")]
         edge = Series("edge", x[order], y[order], cloud.points.seq[order], FRONT, line="steps", selectable=False)

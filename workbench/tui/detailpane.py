@@ -13,8 +13,8 @@ from textual.message import Message
 from textual.widgets import Static
 
 from workbench.problem.arch import OPERANDS
-from workbench.problem.metrics import METRIC_UNITS, Breakdown, Metrics
-from workbench.problem.task import Task
+from workbench.problem.metrics import Breakdown, Metrics
+from workbench.problem.task import BaseTask
 from workbench.tui.widgets.bars import Bar, Bars
 from workbench.views.bars import percent
 from workbench.views.detail import LATENCY_PARTS, LayerDetail, Neighbour, PointDetail, energy_table, why
@@ -62,7 +62,7 @@ class DetailPane(VerticalScroll):
         yield Static(id="nests", classes="section", markup=False)
         yield Static(id="neighbours", classes="section", markup=False)
 
-    def show(self, task: Task, detail: PointDetail) -> None:
+    def show(self, task: BaseTask, detail: PointDetail) -> None:
         """Another point."""
         self.detail = detail
         self.query_one("#head", Static).update(_head(task, detail))
@@ -73,8 +73,10 @@ class DetailPane(VerticalScroll):
             energy.show("energy", _energy(breakdown, detail), ("MAC", *OPERANDS))
             latency.show("latency", _latency(breakdown, detail.outcome.latency_cycles))
         nests, near = self.query_one("#nests", Static), self.query_one("#neighbours", Static)
-        nests.update(_nests(detail.layers))
-        nests.display = bool(detail.layers)
+        nests.update(
+            _nests(detail.layers) if detail.layers else Text("\n".join(map(plain, detail.lines)), no_wrap=True)
+        )
+        nests.display = bool(detail.layers or detail.lines)
         near.update(_near(task, detail.neighbours))
         self.scroll_home(animate=False)
 
@@ -87,14 +89,14 @@ def _literal(text: object) -> str:
     return plain(str(text)).replace("\n", "\\n")
 
 
-def _head(task: Task, detail: PointDetail) -> Text:
+def _head(task: BaseTask, detail: PointDetail) -> Text:
     row, text = detail.row, Text()
     text.append(f"point {row.seq}", "bold").append(f"  step {row.step}{', known from the lab' if row.known else ''}\n")
     reason = why(detail.outcome)
     if reason is not None:
         text.append("cannot be built: ", "bold").append(_literal(reason) + "\n")
     if isinstance(detail.outcome, Metrics):
-        for key in METRIC_UNITS:
+        for key in row.metrics:
             text.append(f"{METRIC_WORDS[key]:9}", "dim").append(f"{metric(key, row.metrics[key])}")
             if key == "latency_cycles":
                 text.append(f" = {duration(detail.outcome.latency_s)}", "dim")
@@ -164,7 +166,7 @@ def _energy_of(layer: LayerDetail) -> float:
     return layer.times * layer.outcome.energy_pj if isinstance(layer.outcome, Metrics) else 0.0
 
 
-def _near(task: Task, neighbours: tuple[Neighbour, ...]) -> Text:
+def _near(task: BaseTask, neighbours: tuple[Neighbour, ...]) -> Text:
     """Each neighbour by what is different there, and what that does."""
     text = Text()
     if not neighbours:

@@ -9,8 +9,7 @@ from typing import Any
 
 from store.filtering import All, Among, Column, Condition
 from store.pages import Window
-from workbench.problem.metrics import METRIC_UNITS
-from workbench.problem.task import Task
+from workbench.problem.task import BaseTask
 from workbench.tui.labfile import LabFile
 from workbench.tui.widgets.pages import Sorting, TableColumn, TableRow
 from workbench.views.points import PointRow, page, sort_term
@@ -23,18 +22,18 @@ class PointSource:
 
     lab: LabFile
     run_id: int
-    task: Task
+    task: BaseTask
     where: Condition | None
     front: frozenset[int]
 
     @cached_property
     def columns(self) -> Sequence[TableColumn]:
-        others = [name for name in METRIC_UNITS if name not in self.task.objectives]
+        others = [name for name in self.task.metrics if name not in self.task.objectives]
         metrics = [TableColumn(name, METRIC_WORDS[name], 13, right=True) for name in (*self.task.objectives, *others)]
         axes = [
             TableColumn(axis.name, axis.name, max(len(axis.name), *(len(str(c)) for c in axis.choices)), axis.ordered)
             for axis in self.task.space.axes
-            if axis.name not in METRIC_UNITS
+            if axis.name not in self.task.metrics
         ]
         return [
             TableColumn("seq", "point", 7, right=True),
@@ -71,7 +70,7 @@ class PointSource:
         on_front = row.seq in self.front
         shown = {
             **{name: str(value) for name, value in values.items()},
-            **{name: metric(name, row.metrics[name]) if row.metrics else "-" for name in METRIC_UNITS},
+            **{name: metric(name, row.metrics.get(name)) for name in self.task.metrics},
             "front": "●" if on_front else " " if row.metrics else "×",
         }
         tone = "good" if on_front else "" if row.metrics else "quiet"

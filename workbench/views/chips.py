@@ -15,17 +15,7 @@ from workbench.simulators.chips.costs import ChipMode
 from workbench.simulators.chips.evaluate import ChipCost, ChipOutcome, Networks
 from workbench.views.gantt import Block, letter
 
-LATENCY = "latency_cycles"
 AIM_WORDS = {"energy": "least energy", "latency": "least latency", "edp": "least energy times latency"}
-
-
-def goal_of(aim: str | None, targets: Sequence[Target]) -> Goal:
-    """The goal of a schedule: a target on the latency is its limit; the other targets are the chip's.
-
-    Without an aim, it is least energy within that limit; and least energy times latency where there is no limit.
-    """
-    limits = [target.bound for target in targets if target.metric == LATENCY]
-    return Goal(aim or ("energy" if limits else "edp"), *limits)  # type: ignore[arg-type]  # checked by the goal
 
 
 def part_rows(template: ChipTemplate, design: Design, cost: ChipCost) -> list[dict[str, Any]]:

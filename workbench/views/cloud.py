@@ -14,9 +14,9 @@ from store.database import Lab
 from store.filtering import Condition
 from workbench.errors import unknown_name
 from workbench.pareto import non_dominated
-from workbench.problem.metrics import METRIC_UNITS
-from workbench.problem.task import Task
-from workbench.views.quantity import BASE_UNITS, METRIC_WORDS
+from workbench.problem.metrics import ERROR_RATE, METRIC_UNITS
+from workbench.problem.task import BaseTask
+from workbench.views.quantity import BASE_UNITS, METRIC_WORDS, PARTS
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -37,10 +37,12 @@ class Quantity:
     """Of an axis whose choices are names; its values are their places."""
 
 
-def quantities(task: Task) -> dict[str, Quantity]:
+def quantities(task: BaseTask) -> dict[str, Quantity]:
     """What the points of a task have, by key: metrics (the objectives first), axes, step and seq."""
-    metrics = dict.fromkeys([*task.objectives, *METRIC_UNITS])
+    metrics = dict.fromkeys([*task.objectives, *task.metrics])
     found = {key: metric_quantity(key) for key in metrics}
+    if ERROR_RATE in metrics:
+        found["accuracy"] = metric_quantity("accuracy")
     for axis in task.space.axes:
         if axis.name not in found:
             names = () if axis.ordered else tuple(map(str, axis.choices))
@@ -52,7 +54,7 @@ def quantities(task: Task) -> dict[str, Quantity]:
 
 def metric_quantity(key: str) -> Quantity:
     """A metric as a plot shows it."""
-    unit, factor = ("mm2", 1e-6) if key == "area_um2" else BASE_UNITS[key]
+    unit, factor = ("%", 100.0) if key in PARTS else ("mm2", 1e-6) if key == "area_um2" else BASE_UNITS[key]
     return Quantity(key, METRIC_WORDS[key], unit, factor)
 
 
@@ -61,12 +63,12 @@ class Cloud:
     """The points of a run as they were when they were read."""
 
     run_id: int
-    task: Task
+    task: BaseTask
     points: PointColumns
     front: NDArray[np.int64]  # (f,): seqs
 
     @classmethod
-    def read(cls, lab: Lab, run_id: int, task: Task) -> Cloud:
+    def read(cls, lab: Lab, run_id: int, task: BaseTask) -> Cloud:
         """All of them."""
         return cls(run_id, task, lab.point_columns(run_id), _front(lab, run_id))
 
@@ -110,7 +112,7 @@ class Cloud:
         return {}
 
     def _values(self, key: str) -> Floats:
-        if key in METRIC_UNITS:
+        if key in METRIC_UNITS or key in PARTS:
             return self._metric(key) * self.quantities[key].factor
         if key in ("step", "seq"):
             return np.asarray(getattr(self.points, key), dtype=np.float64)
@@ -121,13 +123,15 @@ class Cloud:
     def _metric(self, key: str) -> Floats:
         """As `Metrics` has it."""
         points = self.points
-        seconds = points.latency_cycles / (self.task.template.file.clock_mhz * 1e6)
+        seconds = points.latency_cycles / (self.task.clock_mhz * 1e6)
         if key == "edp_js":
             return points.energy_pj * 1e-12 * seconds
         if key == "power_mw":
             with np.errstate(divide="ignore", invalid="ignore"):
                 power = points.energy_pj * 1e-9 / seconds
             return np.where(points.latency_cycles == 0, 0.0, power)
+        if key == ERROR_RATE:
+            return 1.0 - points.accuracy
         values: Floats = getattr(points, key)
         return values
 

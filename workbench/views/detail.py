@@ -18,11 +18,14 @@ from store.rows import Point, Run
 from workbench.errors import UserError
 from workbench.executor import taken_apart
 from workbench.library import lookup, outcome
+from workbench.problem.cotask import CoTask
 from workbench.problem.metrics import Breakdown, Infeasible, Metrics, Outcome
 from workbench.problem.space import Choice, Space
 from workbench.problem.task import Task
+from workbench.problem.tasks import hardware
 from workbench.runner import make_simulator
 from workbench.simulators.loopnest.nest import render
+from workbench.views import codesign
 from workbench.views.cloud import Cloud
 from workbench.views.points import PointRow, page
 
@@ -57,6 +60,8 @@ class PointDetail:
     """From the innermost outwards."""
     layers: tuple[LayerDetail, ...]
     neighbours: tuple[Neighbour, ...]
+    lines: tuple[str, ...] = ()
+    """Of a co-exploration: the networks, the chip's parts and the schedule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +83,17 @@ def read(lab: Lab, run: Run, cloud: Cloud, seq: int, neighbours: int = 8) -> Poi
     rows = page(lab, run.id, task, Window(where=Among(Column("seq"), (seq,)), by=Column("seq")))
     if not found or found[0].seq != seq or not rows:
         raise UserError(f"Run {run.id} has no point {seq}.")
+    near, design = _neighbours(lab, run, cloud, found[0], neighbours), task.space.unpack(found[0].codes)
+    if isinstance(task, CoTask):
+        lines = tuple(codesign.lines(lab, run, task, design, outcome(found[0])))
+        return PointDetail(rows[0], outcome(found[0]), (), (), near, lines)
+    arch = hardware(task).arch(design)
     return PointDetail(
         row=rows[0],
         outcome=outcome(found[0]),
-        memories=tuple(memory.name for memory in task.arch(task.space.unpack(found[0].codes)).memories),
-        layers=_layers(lab, run, task, found[0]),
-        neighbours=_neighbours(lab, run, cloud, found[0], neighbours),
+        memories=tuple(memory.name for memory in arch.memories),
+        layers=_layers(lab, run, hardware(task), found[0]),
+        neighbours=near,
     )
 
 

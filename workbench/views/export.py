@@ -12,7 +12,7 @@ from store.filtering import Condition, Term
 from store.pages import Window
 from store.upkeep import new_file
 from workbench.errors import UserError
-from workbench.problem.metrics import METRIC_UNITS
+from workbench.problem.metrics import ERROR_RATE, METRIC_UNITS
 from workbench.views.points import PointRow, columns, page
 from workbench.views.sheets import json_text, write_csv
 from workbench.views.stored import StoredRun
@@ -49,7 +49,7 @@ def point_rows(lab: Lab, run: StoredRun, listing: Listing) -> Iterator[PointRow]
 def point_data(row: PointRow) -> dict[str, Any]:
     """A point as data."""
     infeasible = None if row.metrics else {"reason": row.reason, "resource": row.resource}
-    metrics = {name: row.metrics.get(name) for name in METRIC_UNITS}
+    metrics = {name: row.metrics.get(name) for name in dict.fromkeys((*METRIC_UNITS, *row.metrics))}
     head = {"seq": row.seq, "step": row.step, "known": row.known, **metrics, "accuracy": row.accuracy}
     return {**head, "infeasible": infeasible, "design": dict(row.design)}
 
@@ -62,7 +62,7 @@ def sorted_members(run: StoredRun) -> list[dict[str, Any]]:
 
 def front_columns(run: StoredRun) -> tuple[str, ...]:
     """The names of a member's values, in the order in which they are written."""
-    return ("seq", "step", *METRIC_UNITS, *(axis.name for axis in run.task.space.axes))
+    return ("seq", "step", *run.task.metrics, *(axis.name for axis in run.task.space.axes))
 
 
 def front_head(run: StoredRun) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def front_wanted(run: StoredRun) -> dict[str, Any]:
 
 def member_data(member: Mapping[str, Any]) -> dict[str, Any]:
     """A member as data: its axes apart."""
-    keys = ("seq", "step", *METRIC_UNITS)
+    keys = ("seq", "step", *METRIC_UNITS, *([ERROR_RATE] if ERROR_RATE in member else []))
     return {**{k: member[k] for k in keys}, "design": {k: v for k, v in member.items() if k not in keys}}
 
 

@@ -14,7 +14,8 @@ from store.database import Lab
 from workbench.errors import UserError
 from workbench.knowledge import known_runs, ranked
 from workbench.problem.metrics import METRIC_UNITS
-from workbench.problem.task import Task
+from workbench.problem.task import BaseTask
+from workbench.problem.tasks import hardware
 from workbench.problem.template import bundled_archs, load_template
 from workbench.problem.workload import bundled_workloads, load_workload
 from workbench.runner import BATCH, make_simulator
@@ -234,10 +235,10 @@ def summary(chosen: Any) -> str:
     return str(said) if said else (getdoc(chosen) or "").partition("\n")[0]
 
 
-def _task_words(task: Task) -> str:
+def _task_words(task: BaseTask) -> str:
     targets = f", with {', '.join(map(str, task.targets))}" if task.targets else ""
     least = ", ".join(task.objectives)
-    return f"task: {magnitude(task.space.size)} designs for {task.workload.name}; least {least}{targets}"
+    return f"task: {magnitude(task.space.size)} designs for {task.names[1]}; least {least}{targets}"
 
 
 # What a field can be
@@ -288,11 +289,11 @@ def _sources(values: Values, lab: Lab | None) -> Choices:
         return fixed
     spec = request_of(values).spec()
     fingerprint = make_simulator(spec.simulator, spec.simulator_settings).fingerprint
-    found = ranked(known_runs(lab, spec.simulator), spec.task, fingerprint)
+    found = ranked(known_runs(lab, spec.simulator), hardware(spec.task), fingerprint)
     return fixed + [
         (
             ",".join(str(run.id) for run in known.runs),
-            f"{known.task.template.name} on {known.task.workload.name}, {count(known.points)} designs, "
+            f"{' on '.join(known.task.names)}, {count(known.points)} designs, "
             f"likeness {like.similarity.value:.3f}{'' if like.compares else ', does not compare'}",
         )
         for known, like in found

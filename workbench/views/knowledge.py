@@ -10,6 +10,7 @@ from store.database import Lab
 from store.rows import ModelHead
 from workbench.knowledge import KnownRuns, Likeness, known_models, known_runs, ranked
 from workbench.problem.task import Task
+from workbench.problem.tasks import task_of
 from workbench.searches import SEARCHES
 from workbench.views.runs import learns_from, sources
 
@@ -23,8 +24,8 @@ def source_row(known: KnownRuns) -> dict[str, Any]:
     return {
         "name": known.name,
         "runs": [run.id for run in known.runs],
-        "arch": known.task.template.name,
-        "workload": known.task.workload.name,
+        "arch": known.task.names[0],
+        "workload": known.task.names[1],
         "points": known.points,
         "feasible": sum(run.feasible for run in known.runs),
         "fingerprint": known.fingerprint,
@@ -87,11 +88,11 @@ def known(lab: Lab, ref: str | None) -> Known:
     numbers = {head.uuid: head.id for head in lab.run_heads()}
     runs = [known for simulator in simulators for known in known_runs(lab, simulator)]
     models = [known for simulator in simulators for known in known_models(lab, simulator)]
-    if chosen is None:
+    wanted = None if chosen is None else task_of(json.loads(chosen.task))
+    if chosen is None or not isinstance(wanted, Task):  # likeness is between architectures and layers
         rows, heads = [source_row(k) for k in runs], [model_row(k.head, numbers) for k in models]
         task = None
     else:
-        wanted = Task.from_canonical(json.loads(chosen.task))
         rows = [source_row(k) | likeness(like) for k, like in ranked(runs, wanted, chosen.fingerprint)]
         heads = [model_row(k.head, numbers) | likeness(like) for k, like in ranked(models, wanted, chosen.fingerprint)]
         task = f"run {chosen.id}, {chosen.arch} on {chosen.workload}"

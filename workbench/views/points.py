@@ -8,13 +8,13 @@ from json import loads
 from typing import Any, Final
 
 from store.database import Lab
-from store.filtering import Code, Column, Compare, Condition, Member, Missing, Not, OnFront, Product, Term
+from store.filtering import Code, Column, Compare, Complement, Condition, Member, Missing, Not, OnFront, Product, Term
 from store.pages import Place, Window
 from store.rows import Point
 from workbench.errors import unknown_name
-from workbench.problem.metrics import METRIC_UNITS, Metrics
+from workbench.problem.metrics import ERROR_RATE, METRIC_UNITS, Metrics
 from workbench.problem.space import Axis, Choice
-from workbench.problem.task import Task
+from workbench.problem.task import BaseTask
 from workbench.views.filter import Choices, Fact, Meaning, Names, Number, Words
 
 FACTS: Final[Mapping[str, Condition]] = {
@@ -42,7 +42,7 @@ class PointRow:
 
     def flat(self) -> dict[str, Any]:
         """All of it by name; None where it has no such value. An axis gives way to a column of the same name."""
-        metrics = {name: self.metrics.get(name) for name in METRIC_UNITS}
+        metrics = {name: self.metrics.get(name) for name in dict.fromkeys((*METRIC_UNITS, *self.metrics))}
         head = {"seq": self.seq, "step": self.step, **metrics, "accuracy": self.accuracy, "known": self.known}
         return {**self.design, **head, "reason": self.reason, "resource": self.resource}
 
@@ -54,27 +54,26 @@ def metric_term(name: str, clock_mhz: float) -> Term:
         return Product(1e-12 * seconds, "energy_pj", "latency_cycles")
     if name == "power_mw":
         return Product(1e-9 / seconds, "energy_pj", "latency_cycles", over=True)
-    return Column(name)
+    return Complement("accuracy") if name == ERROR_RATE else Column(name)
 
 
-def sorts(task: Task) -> dict[str, Term]:
+def sorts(task: BaseTask) -> dict[str, Term]:
     """What a run's points can be sorted by: their place, metrics, axes. A metric goes before an axis of its name."""
     return {axis.name: Code(*place) for axis, place in _axes(task)} | _everywhere(task)
 
 
-def _axes(task: Task) -> list[tuple[Axis, tuple[int, int]]]:
+def _axes(task: BaseTask) -> list[tuple[Axis, tuple[int, int]]]:
     """Each axis, and where its choice lies in a stored design."""
     return list(zip(task.space.axes, task.space.places, strict=True))
 
 
-def _everywhere(task: Task) -> dict[str, Term]:
+def _everywhere(task: BaseTask) -> dict[str, Term]:
     """What the points of every run have."""
-    clock_mhz = task.template.file.clock_mhz
-    metrics = {name: metric_term(name, clock_mhz) for name in (*METRIC_UNITS, "accuracy")}
+    metrics = {name: metric_term(name, task.clock_mhz) for name in (*task.metrics, "accuracy")}
     return {"seq": Column("seq"), "step": Column("step"), **metrics}
 
 
-def names(task: Task) -> Names:
+def names(task: BaseTask) -> Names:
     """What a filter on a run's points can speak of."""
     axes: dict[str, Meaning] = {axis.name: Choices(Code(*place), axis) for axis, place in _axes(task)}
     numbers: dict[str, Meaning] = {name: Number(term) for name, term in _everywhere(task).items()}
@@ -83,7 +82,7 @@ def names(task: Task) -> Names:
     return axes | numbers | facts | reasons
 
 
-def sort_term(task: Task, name: str) -> Term:
+def sort_term(task: BaseTask, name: str) -> Term:
     """What to sort by.
 
     Raises:
@@ -95,12 +94,12 @@ def sort_term(task: Task, name: str) -> Term:
     return known[name]
 
 
-def page(lab: Lab, run_id: int, task: Task, window: Window) -> list[PointRow]:
+def page(lab: Lab, run_id: int, task: BaseTask, window: Window) -> list[PointRow]:
     """A page of a run's points."""
     return [row(task, place, point) for place, point in lab.point_page(run_id, window)]
 
 
-def row(task: Task, place: Place, point: Point) -> PointRow:
+def row(task: BaseTask, place: Place, point: Point) -> PointRow:
     """A stored point as a row of values."""
     why = loads(point.infeasible) if point.infeasible is not None else {}
     return PointRow(
@@ -116,15 +115,14 @@ def row(task: Task, place: Place, point: Point) -> PointRow:
     )
 
 
-def _metrics(task: Task, point: Point) -> dict[str, float]:
+def _metrics(task: BaseTask, point: Point) -> dict[str, float]:
     if point.latency_cycles is None or point.energy_pj is None or point.area_um2 is None:
         return {}
-    clock_mhz = task.template.file.clock_mhz
-    built = Metrics(point.latency_cycles, point.energy_pj, point.area_um2, point.accuracy, clock_mhz)
-    return {name: built.get(name) for name in METRIC_UNITS}
+    built = Metrics(point.latency_cycles, point.energy_pj, point.area_um2, point.accuracy, task.clock_mhz)
+    return built.known(task.metrics)
 
 
-def columns(task: Task) -> Sequence[str]:
+def columns(task: BaseTask) -> Sequence[str]:
     """The names of a row's values, in the order in which they are written."""
-    head = ("seq", "step", *METRIC_UNITS, "accuracy", "known", "reason", "resource")
+    head = ("seq", "step", *task.metrics, "accuracy", "known", "reason", "resource")
     return (*head, *(axis.name for axis in task.space.axes if axis.name not in head))

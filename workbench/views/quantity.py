@@ -14,6 +14,7 @@ METRIC_WORDS = {
     "edp_js": "EDP",
     "power_mw": "power",
     "accuracy": "accuracy",
+    "error_rate": "error rate",
 }
 BASE_UNITS: dict[str, tuple[str, float]] = {
     "latency_cycles": ("cycles", 1.0),
@@ -22,6 +23,9 @@ BASE_UNITS: dict[str, tuple[str, float]] = {
     "power_mw": ("W", 1e-3),
 }
 """Metric -> (unit, factor) under which an SI prefix reads well; area has its own rule."""
+
+PARTS = ("accuracy", "error_rate")
+"""Metrics that are parts of 1, told in percent."""
 
 
 def si(value: float, unit: str = "", digits: int = 4) -> str:
@@ -45,6 +49,8 @@ def metric(name: str, value: float | None, digits: int = 4) -> str:
         return "-"
     if name == "area_um2":
         return _area(value, digits)
+    if name in PARTS:
+        return f"{100 * value:.{max(digits - 2, 0)}f} %"
     if name not in BASE_UNITS:
         return f"{value:.{digits}g}"
     unit, factor = BASE_UNITS[name]

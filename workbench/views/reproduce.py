@@ -16,18 +16,22 @@ from typing import Any, Final, Literal, get_args
 import yaml
 from pydantic import BaseModel
 
+from models.recipe import Recipe
 from store.database import Lab
 from store.rows import Point, Run
 from workbench.errors import UserError, WorkbenchError, unknown_name
 from workbench.knowledge import NONE
 from workbench.library import bare_outcome
-from workbench.problem.metrics import METRIC_UNITS, Metrics
-from workbench.problem.task import Task
+from workbench.problem.cotask import CoTask
+from workbench.problem.metrics import Metrics
+from workbench.problem.task import BaseTask, Task
+from workbench.problem.tasks import task_of
 from workbench.runner import BATCH, make_simulator
 from workbench.searches import SEARCHES, search_settings
 from workbench.simulators import SIMULATORS
 from workbench.stop import Stop
 from workbench.views.cloud import Cloud
+from workbench.views.corequest import CoRequest
 from workbench.views.detail import Neighbour, read
 from workbench.views.request import RunRequest, chosen_task
 from workbench.views.runs import sources
@@ -35,6 +39,7 @@ from workbench.views.settings import pairs
 
 Form = Literal["yaml", "json", "command"]
 FORMS: Final[tuple[Form, ...]] = get_args(Form)
+_RULES: Final = ("wall_seconds", "stalled_steps")
 
 
 def the_point(lab: Lab, run: Run, seq: int) -> Point:
@@ -58,7 +63,7 @@ def design_text(lab: Lab, run: Run, seq: int, form: str, neighbours: int = 0) ->
     """
     if form not in FORMS:
         raise unknown_name("form of a design", form, FORMS)
-    point, task = the_point(lab, run, seq), Task.from_canonical(json.loads(run.task))
+    point, task = the_point(lab, run, seq), task_of(json.loads(run.task))
     if form == "command":
         return design_command(lab.path, run, task, point)
     content = design_data(lab.path, run, task, point)
@@ -69,18 +74,17 @@ def design_text(lab: Lab, run: Run, seq: int, form: str, neighbours: int = 0) ->
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110).rstrip("\n")
 
 
-def design_data(lab: Path, run: Run, task: Task, point: Point) -> dict[str, Any]:
+def design_data(lab: Path, run: Run, task: BaseTask, point: Point) -> dict[str, Any]:
     """A design with what it is for, where it comes from and what it costs."""
-    outcome = bare_outcome(point, task.template.file.clock_mhz)
+    outcome = bare_outcome(point, task.clock_mhz)
     built = isinstance(outcome, Metrics)
     return {
         "arch": run.arch,
         "workload": run.workload,
-        "technology": task.technology,
-        "criterion": task.criterion,
+        **({"technology": task.technology, "criterion": task.criterion} if isinstance(task, Task) else {}),
         "simulator": run.fingerprint,
         "design": task.space.values(task.space.unpack(point.codes)),
-        "metrics": {name: outcome.get(name) for name in METRIC_UNITS} if isinstance(outcome, Metrics) else None,
+        "metrics": outcome.known(task.metrics) if isinstance(outcome, Metrics) else None,
         "infeasible": None if built else _plain(asdict(outcome)),
         "run": {"number": run.id, "uuid": run.uuid, "search": run.search, "seed": run.seed},
         "point": point.seq,
@@ -89,7 +93,7 @@ def design_data(lab: Path, run: Run, task: Task, point: Point) -> dict[str, Any]
     }
 
 
-def _neighbours(lab: Lab, run: Run, task: Task, seq: int, most: int) -> Sequence[Neighbour]:
+def _neighbours(lab: Lab, run: Run, task: BaseTask, seq: int, most: int) -> Sequence[Neighbour]:
     return read(lab, run, Cloud.read(lab, run.id, task), seq, most).neighbours
 
 
@@ -106,8 +110,10 @@ def _plain(content: dict[str, Any]) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in content.items()}
 
 
-def design_command(lab: Path, run: Run, task: Task, point: Point) -> str:
-    """The command that evaluates the same design again."""
+def design_command(lab: Path, run: Run, task: BaseTask, point: Point) -> str:
+    """The command that evaluates the same design again; of a co-exploration, the one that shows it."""
+    if not isinstance(task, Task):
+        return shlex.join(["dse", "show", run.uuid[:12], "--point", str(point.seq), "--db", str(lab)])
     named = _by_name(run, task)
     if named is None:
         return shlex.join(["dse", "evaluate", "--run", run.uuid[:12], "--point", str(point.seq), "--db", str(lab)])
@@ -123,8 +129,12 @@ def design_command(lab: Path, run: Run, task: Task, point: Point) -> str:
 
 def run_command(lab: Lab, run: Run) -> str | None:
     """The command that asks for the same run; None where its names lead elsewhere, or nowhere."""
-    task = Task.from_canonical(json.loads(run.task))
-    named, searching = _by_name(run, task), _search(run)
+    task, searching = task_of(json.loads(run.task)), _search(run)
+    if isinstance(task, CoTask):
+        return None if searching is None else _co_command(lab, run, task, searching)
+    if not isinstance(task, Task):
+        return None
+    named = _by_name(run, task)
     if named is None or searching is None:
         return None
     arch, workload, layers, simulator = named
@@ -149,6 +159,35 @@ def run_command(lab: Lab, run: Run) -> str | None:
         sources=_sources(lab, run),
         note=run.note,
     ).command()
+
+
+def _co_command(lab: Lab, run: Run, task: CoTask, searching: Sequence[str]) -> str | None:
+    """Of a co-exploration."""
+    recipe = _settings(dict(task.recipe), Recipe)
+    paths = {network.data: network.data_path for network in task.networks if network.data_path is not None}
+    request = CoRequest(
+        chip=task.template.name,
+        networks=[f"{n.label}={n.family.name}:{n.data}:{n.weight!r}" for n in task.networks],
+        fixed=[f"{axis}={value}" for axis, value in task.fixed.items()],
+        data_paths=[f"{data}={path}" for data, path in paths.items()],
+        recipe=recipe,
+        train_seeds=task.seeds,
+        mode=json.loads(run.simulator_settings)["mode"],
+        objectives=task.objectives,
+        targets=_targets(task),
+        search=run.search,
+        search_settings=searching,
+        stop={name: value for name, value in json.loads(run.stop).items() if name in ("budget", *_RULES)},
+        batch=run.batch,
+        seed=run.seed,
+        sources=_sources(lab, run),
+        note=run.note,
+    )
+    try:
+        same = request.spec(lab)
+    except WorkbenchError:
+        return None
+    return request.command() if same.task.key == task.key else None
 
 
 def _search(run: Run) -> list[str] | None:
@@ -194,7 +233,7 @@ def _by_name(run: Run, task: Task) -> tuple[str, str, list[str], list[str]] | No
     return (run.arch, workload, layers, settings) if simulator.fingerprint == run.fingerprint else None
 
 
-def _targets(task: Task) -> list[str]:
+def _targets(task: BaseTask) -> list[str]:
     return [f"{target.metric}<={target.bound!r}" for target in task.targets]
 
 

@@ -96,25 +96,26 @@ class RunRequest:
 
     def command(self) -> str:
         """What one would type to ask for the same."""
-        words = ["dse", "run", "--arch", self.arch, "--workload", self.workload, *_flags("--layer", self.layers)]
-        words += ["--search", self.search, *_flags("-s", self.search_settings)]
-        words += _flags("--preset", [self.preset] if self.preset else [])
-        words += _flags("--simulator", [self.simulator] if self.simulator != "loopnest" else [])
-        words += [*_flags("--sim", self.simulator_settings), *_flags("--objective", self.objectives)]
-        words += _flags("--target", self.targets)
-        words += _flags("--technology", [self.technology] if self.technology != "common" else [])
-        words += _flags("--criterion", [self.criterion] if self.criterion != "edp" else [])
+        words = ["dse", "run", "--arch", self.arch, "--workload", self.workload, *flags("--layer", self.layers)]
+        words += ["--search", self.search, *flags("-s", self.search_settings)]
+        words += flags("--preset", [self.preset] if self.preset else [])
+        words += flags("--simulator", [self.simulator] if self.simulator != "loopnest" else [])
+        words += [*flags("--sim", self.simulator_settings), *flags("--objective", self.objectives)]
+        words += flags("--target", self.targets)
+        words += flags("--technology", [self.technology] if self.technology != "common" else [])
+        words += flags("--criterion", [self.criterion] if self.criterion != "edp" else [])
         for rule in ("budget", "wall_seconds", "stalled_steps", "margin"):
             if self.stop.get(rule) is not None:
                 words += [f"--{rule.replace('_', '-')}", str(self.stop[rule])]
         words += ["--keep-going"] if self.stop.get("targets_met") is False else []
-        words += _flags("--batch", [] if self.batch is None else [str(self.batch)])
-        words += _flags("--seed", [] if self.seed is None else [str(self.seed)])
-        words += [*_flags("--from", self.sources), *_flags("--note", [self.note] if self.note else [])]
+        words += flags("--batch", [] if self.batch is None else [str(self.batch)])
+        words += flags("--seed", [] if self.seed is None else [str(self.seed)])
+        words += [*flags("--from", self.sources), *flags("--note", [self.note] if self.note else [])]
         return shlex.join(words)
 
 
-def _flags(flag: str, values: Iterable[str]) -> list[str]:
+def flags(flag: str, values: Iterable[str]) -> list[str]:
+    """An option that is repeated."""
     return [word for value in values for word in (flag, value)]
 
 

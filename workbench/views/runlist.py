@@ -11,7 +11,7 @@ from store.filtering import Column, Condition, Elapsed, Member, Term
 from store.pages import Window
 from store.rows import STATUSES, Run
 from workbench.errors import unknown_name
-from workbench.problem.metrics import METRIC_UNITS
+from workbench.problem.metrics import ERROR_RATE, METRIC_UNITS
 from workbench.views.filter import Meaning, Names, Number, Tag, Words
 
 AT_ONCE: Final = 500
@@ -28,7 +28,7 @@ def _numbers() -> dict[str, Term]:
     return {
         **{name: Column(column) for name, column in _COLUMNS.items()},
         **{name: Column(name) for name in _NUMBERS},
-        **{metric: Member("best", metric) for metric in METRIC_UNITS},
+        **{metric: Member("best", metric) for metric in (*METRIC_UNITS, ERROR_RATE)},
         **{name: Elapsed("updated_ns", now_ns, unit_ns) for name, unit_ns in _AGES.items()},
     }
 

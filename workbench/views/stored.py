@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from store.database import Lab
 from store.rows import Point, Run, Status
-from workbench.problem.metrics import METRIC_UNITS, Metrics
+from workbench.problem.metrics import Metrics
 from workbench.problem.space import Choice
-from workbench.problem.task import Task
+from workbench.problem.task import BaseTask
+from workbench.problem.tasks import task_of
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,14 @@ class StoredRun:
         return cls(row, lab.live_status(row), tuple(lab.front(row.id)))
 
     @cached_property
-    def task(self) -> Task:
+    def task(self) -> BaseTask:
         """The task as it was when the run began."""
-        return Task.from_canonical(json.loads(self.row.task))
+        return task_of(json.loads(self.row.task))
 
     @property
     def clock_mhz(self) -> float:
         """What turns cycles into seconds."""
-        return self.task.template.file.clock_mhz
+        return self.task.clock_mhz
 
     def metrics(self, point: Point) -> dict[str, float]:
         """Every metric of a feasible point, by name."""
@@ -51,7 +52,7 @@ class StoredRun:
             accuracy=point.accuracy,
             clock_mhz=self.clock_mhz,
         )
-        return {name: built.get(name) for name in METRIC_UNITS}
+        return built.known(self.task.metrics)
 
     def design(self, point: Point) -> dict[str, Choice]:
         """Axis -> value."""

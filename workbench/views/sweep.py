@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from store.database import Lab
 from store.rows import Point, Run, Status
 from workbench.problem.task import Task
+from workbench.problem.tasks import hardware, task_of
 from workbench.sweep.summary import Counts, counts_of
 from workbench.views.cloud import Quantity, quantities
 from workbench.views.pace import Reading
@@ -89,5 +90,5 @@ def look(lab: Lab, run_id: int, seen: Swept | None) -> Swept:
         known: Sequence[object] = (seen.row.steps, seen.row.updated_ns)
         if known == (row.steps, row.updated_ns):
             return Swept(row, status, seen.task, seen.counts, seen.front)
-    task = Task.from_canonical(json.loads(row.task)) if seen is None or seen.row.id != run_id else seen.task
+    task = hardware(task_of(json.loads(row.task))) if seen is None or seen.row.id != run_id else seen.task
     return Swept(row, status, task, counts_of(lab, run_id), tuple(lab.front(run_id)))

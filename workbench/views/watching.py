@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from store.database import Lab
 from store.rows import Progress, Run, Status
 from workbench.background import log_path, tail
-from workbench.problem.task import Task
+from workbench.problem.task import BaseTask
+from workbench.problem.tasks import task_of
 from workbench.sweep.summary import NAME as SWEEP
 from workbench.sweep.summary import Counts, counts_of
 from workbench.views.cloud import Cloud, Quantity, quantities
@@ -73,7 +74,7 @@ class Watched:
     """What a sweep has come to; None for a search."""
 
     @property
-    def task(self) -> Task:
+    def task(self) -> BaseTask:
         return self.cloud.task
 
     @property
@@ -119,7 +120,7 @@ class Watched:
 def first_look(lab: Lab, run_id: int) -> Watched:
     """A run, and nothing yet of what it has found."""
     row = lab.run(run_id)
-    task = Task.from_canonical(json.loads(row.task))
+    task = task_of(json.loads(row.task))
     cloud, curves = Cloud.read(lab, row.id, task), Curves.none(len(task.objectives))
     return look(lab, Watched(row, lab.live_status(row), cloud, curves, (), learns_from(lab, run_id), ()))
 

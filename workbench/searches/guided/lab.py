@@ -88,10 +88,10 @@ def _lesson(source: Source, most: int) -> _Lesson | None:
     if len(points) < 2:
         return None
     designs = [design for design, _ in points]
-    found = features(source.task, designs)
+    found = features(source.arch_task, designs)
     measured = np.array([[log2(m.latency_cycles), log2(m.energy_pj)] for _, m in points])
     if len(points) >= FEWEST_POINTS:
         agreement = spearmanr(found.estimate[:, 0], measured[:, 0]).statistic
         if not agreement >= LEAST_CORRELATION:
             return None
-    return _Lesson(source.task, found.values, source.task.space.encode(designs), measured - found.estimate)
+    return _Lesson(source.arch_task, found.values, source.arch_task.space.encode(designs), measured - found.estimate)

@@ -83,10 +83,13 @@ class Guided(Search):
         super().__init__(problem, settings, seed)
         self._settings = settings
         start = np.random.default_rng([seed, 1])  # what is drawn here must not depend on how far a run has come
-        self._goal = Goal(problem.task, start)
+        task = problem.arch_task
+        self._goal = Goal(task, start)
         labs, self._warm = self._learnt_from_the_lab(seed) if settings.lab and problem.sources else ([], [])
-        self._describe = Describer(problem.task, labs)
-        self._candidates = Candidates(problem.task, self._describe, self._goal, len(labs), settings.candidates, start)
+        self._describe = Describer(problem.arch_task, labs)
+        self._candidates = Candidates(
+            problem.arch_task, self._describe, self._goal, len(labs), settings.candidates, start
+        )
         arms: list[Trees | Corrected] = [Trees()]
         scale, groups = self._scaled(self._candidates.outlook)
         arms += [Corrected(prior, scale, groups) for prior in (None, *range(len(labs)))]
@@ -104,7 +107,7 @@ class Guided(Search):
         from workbench.searches.guided.lab import believed, priors  # loads torch
 
         sources = believed(self.problem.sources)
-        labs = priors(self.problem.task, sources, seed)
+        labs = priors(self.problem.arch_task, sources, seed)
         return labs, [] if labs else translated(replace(self.problem, sources=tuple(sources)), self._settings.first)
 
     def _scaled(self, outlook: Designs) -> tuple[Floats, Ints]:
@@ -157,7 +160,7 @@ class Guided(Search):
 
     def _best(self, known: Designs, measured: Floats, pool: Designs, many: int, *, climbs: bool) -> Designs:
         """The candidates of the largest gain; it climbs from the best of them first."""
-        weights = np.asarray(self.rng.dirichlet(np.ones(len(self.problem.task.objectives))))
+        weights = np.asarray(self.rng.dirichlet(np.ones(len(self.problem.arch_task.objectives))))
         gains = self._gain(known, measured, pool, weights)
         expanded: set[Design] = set()
         for _ in range(CLIMBS if climbs else 0):

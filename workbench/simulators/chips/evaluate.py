@@ -16,7 +16,7 @@ import numpy as np
 
 from workbench.errors import UserError
 from workbench.problem.chip import Chip, ChipTemplate
-from workbench.problem.metrics import Infeasible, Metrics, Outcome
+from workbench.problem.metrics import Infeasible, Metrics, Outcome, Target
 from workbench.problem.space import Design
 from workbench.problem.unrolled import LayerRun, unrolled
 from workbench.problem.workload import Workload
@@ -28,6 +28,7 @@ FIELDS_OF = {"array": "pes", "memories.l1.size_bits": "l1_bits", "memories.l2.si
 """What a sub-accelerator's architecture calls its resources, and what the chip does; else it is the dataflow."""
 
 Networks = tuple[Workload, ...]
+LATENCY = "latency_cycles"
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,15 @@ class ChipCost:
 
 
 ChipOutcome = ChipCost | Infeasible
+
+
+def goal_of(aim: str | None, targets: Sequence[Target]) -> Goal:
+    """The goal of a schedule: a target on the latency is its limit; the other targets are the chip's.
+
+    Without an aim, it is least energy within that limit; and least energy times latency where there is no limit.
+    """
+    limits = [target.bound for target in targets if target.metric == LATENCY]
+    return Goal(aim or ("energy" if limits else "edp"), *limits)  # type: ignore[arg-type]  # checked by the goal
 
 
 def tables(requests: Sequence[tuple[Chip, Networks]], costs: PairCosts) -> list[Table]:

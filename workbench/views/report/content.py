@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import workbench
 from store.database import Lab
 from store.rows import Progress
-from workbench.problem.metrics import METRIC_UNITS, Metrics
+from workbench.problem.metrics import Metrics
 from workbench.problem.space import Axis
 from workbench.views.cloud import Cloud, Mask, metric_quantity
 from workbench.views.detail import LATENCY_PARTS, LayerDetail, PointDetail, energy_table, read
@@ -60,7 +60,7 @@ def gathered(lab: Lab, run: StoredRun) -> Content:
     """The run as it is in the lab now."""
     cloud, history = Cloud.read(lab, run.row.id, run.task), lab.history(run.row.id)
     members = _spread(sorted_members(run), MOST_MEMBERS)
-    columns = [*run.task.objectives, *(name for name in METRIC_UNITS if name not in run.task.objectives)]
+    columns = [*run.task.objectives, *(name for name in run.task.metrics if name not in run.task.objectives)]
     axes = [axis.name for axis in run.task.space.axes]
     return Content(
         title=f"Run {run.row.id}: {run.row.arch} on {run.row.workload}",
@@ -125,7 +125,7 @@ def _plots(lab: Lab, run: StoredRun, cloud: Cloud, history: Sequence[Progress]) 
     shown = _shown(cloud)
     return {
         "objectives": list(run.task.objectives),
-        "metrics": [_metric(cloud, name, shown) for name in METRIC_UNITS],
+        "metrics": [_metric(cloud, name, shown) for name in run.task.metrics],
         "axes": [_axis(cloud, index, axis, shown) for index, axis in enumerate(run.task.space.axes)],
         "seq": cloud.points.seq[shown].tolist(),
         "step": cloud.points.step[shown].tolist(),
@@ -196,7 +196,7 @@ def _member(lab: Lab, run: StoredRun, found: PointDetail) -> dict[str, Any]:
     latency = [{"part": words, "cycles": _number(getattr(parts, name))} for words, name in LATENCY_PARTS if parts]
     return {
         "seq": found.row.seq,
-        "metrics": [[METRIC_WORDS[name], metric(name, found.row.metrics.get(name))] for name in METRIC_UNITS],
+        "metrics": [[METRIC_WORDS[name], metric(name, found.row.metrics.get(name))] for name in found.row.metrics],
         "design": [[axis, str(value)] for axis, value in found.row.design.items()],
         "energy": energy,
         "latency": latency,
