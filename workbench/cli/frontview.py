@@ -74,7 +74,8 @@ def print_front(console: Console, run: StoredRun, most: int | None) -> None:
     """A line per member: objectives, the other metrics and, where there is room, on which axes the designs differ."""
     members = sorted_members(run)
     if not members:
-        console.print("The front is empty: no design that can be built was found yet.")
+        lacking = "keeps the specification" if run.task.constrained and run.task.targets else "can be built"
+        console.print(f"The front is empty: no design that {lacking} was found yet.")
         return
     task = run.task
     metrics = [*task.objectives, *(name for name in task.metrics if name not in task.objectives)]

@@ -150,12 +150,12 @@ class Blueprint:
         first, answer = self.shapes[self.ops[0].name], self.shapes[self.ops[-1].name]
         return Images(first.channels, (first.y, first.x), answer.channels)
 
-    @property
+    @cached_property
     def parameters(self) -> int:
         """Numbers that training sets: weights, biases, and two for each channel of a normalisation."""
         return sum(_parameters(op, [self.shapes[name] for name in op.after]) for op in self.ops)
 
-    @property
+    @cached_property
     def macs(self) -> int:
         """Multiply-accumulates for one image."""
         return sum(_macs(op, self.shapes[op.name], [self.shapes[name] for name in op.after]) for op in self.ops)

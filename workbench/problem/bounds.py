@@ -12,8 +12,8 @@ choice; access energy and area rise with size and width):
 Energy-delay product and power follow from these.
 
 Of a co-exploration the same, from the smallest members of the families on all PEs the chip may have, to the largest
-ones; areas are those of the smallest and of the largest chip as the cost mode `corrected` has them without what layers
-add; and the error rate runs from one in a thousand to all.
+ones; areas run from that of the smallest chip to twice that of the largest, since layers add buffers; and the error rate
+runs from one in a thousand to all.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _co_limits(task: CoTask) -> dict[str, tuple[float, float]]:
     energy = few * mac_pj, many * (mac_pj + max(_access_pj(part.arch) for part in large.parts))
     area = tuple(sum(part.arch.area_um2 for part in chip.parts) for chip in (small, large))
     latency = few / task.template.file.totals.pes.most, float(many)
-    found = _with_products(latency, energy, (area[0], area[1]), task.clock_mhz)
+    found = _with_products(latency, energy, (area[0], 2 * area[1]), task.clock_mhz)
     return found | {ERROR_RATE: (LEAST_ERROR, 1.0)}
 
 

@@ -106,7 +106,7 @@ class CoTask(BaseTask):
     constrained: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        check_wanted(self.objectives, self.targets, self.metrics)
+        check_wanted(self.objectives, self.targets, (*METRIC_UNITS, ERROR_RATE))
         if not 1 <= len(self.networks) <= MOST_NETWORKS:
             raise UserError(f"A chip is designed for 1 to {MOST_NETWORKS} networks, got {len(self.networks)}.")
         labels = [network.label for network in self.networks]
@@ -118,8 +118,8 @@ class CoTask(BaseTask):
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Those of hardware, and the error rate."""
-        return (*METRIC_UNITS, ERROR_RATE)
+        """Those of hardware, and the error rate where it is asked for."""
+        return (*METRIC_UNITS, ERROR_RATE) if self.trains else tuple(METRIC_UNITS)
 
     @cached_property
     def _free_axes(self) -> tuple[Axis, ...]:
@@ -187,7 +187,7 @@ class CoTask(BaseTask):
 
     def blueprints(self, design: Design) -> tuple[Blueprint, ...]:
         """The networks of a design, for the images of their data."""
-        return tuple(map(self._blueprint, range(len(self.networks)), self.network_values(design)))
+        return tuple(self._member(place, values)[0] for place, values in enumerate(self.network_values(design)))
 
     def workloads(self, design: Design) -> tuple[Workload, ...]:
         """The networks for the cost model, named after their labels and values."""
@@ -200,16 +200,18 @@ class CoTask(BaseTask):
         return tuple(found)
 
     @cached_property
-    def _known(self) -> dict[tuple[int, tuple[Choice, ...]], Blueprint]:
+    def _members(self) -> dict[tuple[int, tuple[Choice, ...]], tuple[Blueprint, NDArray[np.float64]]]:
         return {}
 
-    def _blueprint(self, place: int, values: Mapping[str, Choice]) -> Blueprint:
-        """Kept: a search meets a network again and again."""
+    def _member(self, place: int, values: Mapping[str, Choice]) -> tuple[Blueprint, NDArray[np.float64]]:
+        """A network and its features, kept: a search meets it again and again."""
         key = place, tuple(values.values())
-        if key not in self._known:
+        if key not in self._members:
             network = self.networks[place]
-            self._known[key] = network.family.blueprint(values, network.images)
-        return self._known[key]
+            blueprint, space = network.family.blueprint(values, network.images), network.family.space
+            row = [log2(blueprint.macs), log2(blueprint.parameters), *space.encode([space.design(values)])[0]]
+            self._members[key] = blueprint, np.array(row)
+        return self._members[key]
 
     def accuracy(self, accuracies: Sequence[float]) -> float:
         """The weighted mean of one accuracy for each network."""
@@ -229,17 +231,15 @@ class CoTask(BaseTask):
             for name, stated in granted.items():
                 place = parts.index(name)
                 row[2 * place : 2 * place + 2] = [log2(int(stated[field]) + 1) for field in TOTALS]
-            for place, blueprint in enumerate(self.blueprints(design)):
-                row[2 * (len(parts) + place) :][:2] = log2(blueprint.macs), log2(blueprint.parameters)
+            for place, values in enumerate(self.network_values(design)):
+                row[2 * (len(parts) + place) :][:2] = self._member(place, values)[1][:2]
         return np.hstack([self.space.encode(designs), sizes])
 
     def network_features(self, place: int, designs: Sequence[Design]) -> NDArray[np.float64]:
         """What one network's accuracy may depend on: octaves of MACs and weights, its family's axes.  # (n, w)"""
         space = self.networks[place].family.space
-        values = [self.network_values(design)[place] for design in designs]
-        blueprints = [self._blueprint(place, each) for each in values]
-        sizes = np.array([[log2(each.macs), log2(each.parameters)] for each in blueprints]).reshape(-1, 2)
-        return np.hstack([sizes, space.encode([space.design(each) for each in values])])
+        rows = [self._member(place, self.network_values(design)[place])[1] for design in designs]
+        return np.stack(rows) if rows else np.zeros((0, 2 + space.encode([(0,) * len(space.axes)]).shape[1]))
 
     def canonical(self) -> dict[str, Any]:
         """See `BaseTask`."""

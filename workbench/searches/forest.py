@@ -266,7 +266,7 @@ class _Surrogate:
     def sampled(self, designs: Sequence[Design], normal: Floats) -> tuple[dict[str, Floats], Floats]:
         """Natural logarithms of each metric (samples, m), and how likely each design can be built (m,)."""
         there = [self._there(design) for design in designs]
-        inputs = self._features(there)
+        inputs = self._whole.features(there)
         self._fit()
         logs: dict[str, Floats] = {}
         if self._metrics is not None:
@@ -305,7 +305,7 @@ class _Surrogate:
         return list(chosen.values())
 
     def _features(self, designs: Sequence[Design]) -> Floats:
-        """(n, w); each design's once."""
+        """(n, w) of designs that are known, each worked out once."""
         new = [design for design in dict.fromkeys(designs) if design not in self._rows]
         if new:
             self._rows.update(zip(new, self._whole.features(new), strict=True))
