@@ -147,7 +147,7 @@ def _best(lab: Lab, row: Run) -> tuple[int, Evaluated]:
 
 def _judged(lab: Lab, flow: str, seed: int, rows: Sequence[Run]) -> Result:
     """The design that a flow ends with, its networks trained again."""
-    task, points = _points(lab, rows[-1])
+    task, _ = _points(lab, rows[-1])
     _, chosen = _best(lab, rows[-1])
     assert isinstance(chosen.outcome, Metrics)
     recipe = Recipe.model_validate(task.recipe)

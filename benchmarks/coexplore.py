@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 import time
@@ -102,16 +101,15 @@ def _timed(networks_: int, layers: int, machines: int) -> tuple[float, float, fl
     return float(descent), float(both), float(bound)
 
 
-def joint() -> Figures:
+def joint(lab: str | None = None) -> Figures:
     """Networks and chip together against networks first and hardware first, ten seeds each."""
     print("two digit tasks under a tight specification")
     with tempfile.TemporaryDirectory() as folder:
-        kept = os.environ.get("DSE_BENCHMARK_LAB")
         found = []
-        for result in codesign.results(Path(kept or folder) / "coexplore.db", SEEDS):
+        for result in codesign.results(Path(lab or folder) / "coexplore.db", SEEDS):
             found.append(result)
-            said = f"  {result.flow}, seed {result.seed}: {100 * result.accuracy:.2f} %, {'met' if result.met else 'missed'}"
-            print(said, file=sys.stderr, flush=True)
+            said = f"{100 * result.accuracy:.2f} %, {'met' if result.met else 'missed'}"
+            print(f"  {result.flow}, seed {result.seed}: {said}", file=sys.stderr, flush=True)
     figures = codesign.report(found)
     content = {"headline": figures, "flows": codesign.kept(found)}
     KEPT.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
@@ -131,11 +129,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     for name, part in PARTS.items():
         parser.add_argument(f"--{name}", action="store_true", help=(part.__doc__ or "").splitlines()[0])
+    parser.add_argument("--lab", metavar="FOLDER", help="keep the flows' lab here; an interrupted one goes on")
     parser.add_argument("--cached", action="store_true", help="take the flows from the file of the last full run")
     options = vars(parser.parse_args())
     figures: Figures = {}
     for name in [name for name in PARTS if options[name]] or PARTS:
-        figures |= cached() if name == "joint" and options["cached"] else PARTS[name]()
+        if name != "joint":
+            figures |= PARTS[name]()
+        else:
+            figures |= cached() if options["cached"] else joint(options["lab"])
         print()
     print(json.dumps(figures))
     return 0

@@ -158,7 +158,7 @@ def upside_down(values: Floats) -> Floats:
 def step(search: Search, found: Table, limit: int) -> list[Evaluated]:
     """One ask and tell."""
     designs = search.ask(limit)
-    batch = [Evaluated(d, o) for d, o in zip(designs, found.evaluate(search.problem.task, designs), strict=True)]
+    batch = [Evaluated(d, o) for d, o in zip(designs, found.evaluate(search.problem.arch_task, designs), strict=True)]
     search.tell(batch)
     return batch
 

@@ -117,7 +117,7 @@ def search(found: Table, method: Method, problem: Problem, seed: int, budget: in
     """One run until both targets are met, or the budget is spent; and its points."""
     name, given = method
     one = SEARCHES[name](problem, search_settings(name, given), seed)
-    task, stop = problem.task, Stop()
+    task, stop = problem.arch_task, Stop()
     told: list[Evaluated] = []
     start = time.perf_counter()
     met = False
@@ -253,7 +253,7 @@ def losses(given: tuple[Source, SourceModel], seeds: int, count: int, epochs: in
     fading = SourceSettings(training=Training(initial="fan_in"))
     networks = {
         "he": SourceNetwork.from_bytes(given[1].content),
-        "fan_in": source_network(given[0].task, given[0].points, fading),
+        "fan_in": source_network(given[0].arch_task, given[0].points, fading),
     }
     task = Task(reduced("eyeriss_like"), load_workload("vgg16"))
     data = training_points(task.space, points(task, count, 1), PREDICTED)

@@ -12,6 +12,7 @@ from tests.cotasks import SMALL, cotask, network
 from workbench.errors import UserError
 from workbench.problem.bounds import box
 from workbench.problem.chip import Chip
+from workbench.problem.cotask import CoTask
 from workbench.problem.metrics import ERROR_RATE, METRIC_UNITS, Metrics, Target
 from workbench.problem.tasks import hardware, task_of
 
@@ -19,6 +20,7 @@ from workbench.problem.tasks import hardware, task_of
 def test_it_comes_back_from_json_with_the_same_key_space_and_designs():
     asked = cotask("energy_pj<=2e6", "accuracy>=0.9", seeds=2, fixed=SMALL)
     again = task_of(loads(dumps(asked.canonical())))
+    assert isinstance(again, CoTask)
     assert (again.key, again.space, again.canonical()) == (asked.key, asked.space, asked.canonical())
     middle = asked.space.unrank(asked.space.size // 2)
     assert again.workloads(middle) == asked.workloads(middle)

@@ -61,7 +61,7 @@ def simulate(task: Task, designs: list[Design]) -> list[Outcome]:
 
 def step(search: Search, limit: int | None = None) -> list[Evaluated]:
     designs = search.ask(BATCH.get(search.name, 4) if limit is None else limit)
-    outcomes = simulate(search.problem.task, designs)
+    outcomes = simulate(search.problem.arch_task, designs)
     batch = [Evaluated(d, o) for d, o in zip(designs, outcomes, strict=True)]
     search.tell(batch)
     return batch

@@ -27,7 +27,7 @@ every_general = pytest.mark.parametrize(("name", "preset"), GENERAL)
 
 
 def start(
-    name: str, task: CoTask, seed: int = 1, preset: str | None = None, sources: tuple[Source, ...] = ()
+    name: str, task: CoTask, seed: int = 1, preset: str | None = None, sources: tuple[Source, ...] = (), **light: int
 ) -> Search:
     if (needed := SEARCHES[name].needs) is not None:
         pytest.importorskip(needed)
@@ -51,11 +51,11 @@ def best_error(history: list[Evaluated], task: CoTask) -> float:
 @pytest.mark.parametrize("objectives", [(ERROR_RATE,), (ERROR_RATE, "latency_cycles", "area_um2")])
 def test_equal_seeds_give_equal_runs_and_a_restored_one_equals_the_uninterrupted(name, preset, objectives):
     task = cotask(*SPECIFICATION, objectives=objectives)
-    light = {"candidates": 60} if name == "forest" else {}
-    going_on, again = (start(name, task, 3, preset, **light) for _ in range(2))
+    light: dict[str, int] = {"candidates": 60} if name == "forest" else {}
+    going_on, again = (start(name, task, 3, preset, (), **light) for _ in range(2))
     history = [evaluated for _ in range(12) for evaluated in step(going_on)]
     assert [evaluated for _ in range(12) for evaluated in step(again)] == history
-    restored = start(name, task, 3, preset, **light)
+    restored = start(name, task, 3, preset, (), **light)
     restored.restore(loads(dumps(going_on.state(), allow_nan=False)), history)
     for _ in range(6):
         assert step(restored) == step(going_on)

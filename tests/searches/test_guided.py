@@ -50,11 +50,11 @@ def test_a_source_that_is_not_believed_changes_nothing():
     noise = with_latencies(source("tpu_like", "conv3"), lambda v: np.random.default_rng(1).permutation(v))
     asked = []
     for sources in ((), (noise,)):
-        search = SEARCHES["guided"](Problem(target.task, sources), search_settings("guided", {}), 7)
+        search = SEARCHES["guided"](Problem(target.arch_task, sources), search_settings("guided", {}), 7)
         for _ in range(3):
             batch = search.ask(3)
             asked.append(batch)
-            outcomes = SIMULATOR.evaluate(target.task, batch)
+            outcomes = SIMULATOR.evaluate(target.arch_task, batch)
             search.tell([Evaluated(d, o) for d, o in zip(batch, outcomes, strict=True)])
     assert asked[:3] == asked[3:]
 
@@ -65,9 +65,9 @@ def test_the_first_design_after_the_lab_is_better_than_most_at_random():
         source(arch, layer) for arch in ("tpu_like", "edge_tpu_like", "ascend_like") for layer in ("conv3", "conv5")
     )
     search = SEARCHES["guided"](
-        Problem(replace(target.task, objectives=("edp_js",)), lab), search_settings("guided", {}), 0
+        Problem(replace(target.arch_task, objectives=("edp_js",)), lab), search_settings("guided", {}), 0
     )
-    (first,) = SIMULATOR.evaluate(target.task, search.ask(1))
+    (first,) = SIMULATOR.evaluate(target.arch_task, search.ask(1))
     assert isinstance(first, Metrics)
     others = [e.outcome.edp_js for e in target.points if isinstance(e.outcome, Metrics)]
     assert first.edp_js < np.quantile(others, 0.25)

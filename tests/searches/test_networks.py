@@ -56,7 +56,8 @@ def a_source(task_of: str = "same axes") -> Source:
 def a_model(task_of: str = "same axes") -> SourceModel:
     source = a_source(task_of)
     settings = SourceSettings(training=Training(epochs=60), folds=0, allocate_epochs=20)
-    return SourceModel("model 1", source.task, source_network(source.task, source.points, settings).to_bytes())
+    task = source.arch_task
+    return SourceModel("model 1", task, source_network(task, source.points, settings).to_bytes())
 
 
 def start(name: str, problem: Problem, seed: int = 0, **settings: object) -> Search:
@@ -66,7 +67,7 @@ def start(name: str, problem: Problem, seed: int = 0, **settings: object) -> Sea
 def go(search: Search, steps: int, limit: int = 4) -> list[Evaluated]:
     history: list[Evaluated] = []
     for _ in range(steps):
-        batch = evaluated(search.problem.task, search.ask(limit))
+        batch = evaluated(search.problem.arch_task, search.ask(limit))
         search.tell(batch)
         history += batch
     return history

@@ -23,7 +23,7 @@ SAMPLERS = {"tpe": 60, "nsga2": 60, "gp": 14}
 
 def step(search: Search) -> list[Evaluated]:
     designs = search.ask(3)
-    outcomes = ToySimulator(ToySettings()).evaluate(search.problem.task, designs)
+    outcomes = ToySimulator(ToySettings()).evaluate(search.problem.arch_task, designs)
     batch = [Evaluated(d, o) for d, o in zip(designs, outcomes, strict=True)]
     search.tell(batch)
     return batch

@@ -12,8 +12,8 @@ choice; access energy and area rise with size and width):
 Energy-delay product and power follow from these.
 
 Of a co-exploration the same, from the smallest members of the families on all PEs the chip may have, to the largest
-ones; areas run from that of the smallest chip to twice that of the largest, since layers add buffers; and the error rate
-runs from one in a thousand to all.
+ones; areas run from that of the smallest chip to twice that of the largest, since layers add buffers; and the error
+rate runs from one in a thousand to all.
 """
 
 from __future__ import annotations
