@@ -78,6 +78,24 @@ def test_the_list_is_of_the_lab_by_family_and_data_the_best_first(here, tmp_path
     assert "2 more; --limit shows them" in err
 
 
+def test_what_is_worth_training_is_proposed_and_said_to_be_predicted_and_trains_nothing(here, tmp_path: Path):
+    here("accuracy", "unet_digits", *SMALLEST, *SHORT)
+    code, out, err = here("accuracy", "unet_digits", *SHORT, "--propose", "3")
+    assert code == 0
+    assert "predicted" in out
+    assert "1 measured are too few to predict from" in err
+    for filters in (4, 8, 16):
+        here("accuracy", "unet_digits", "--set", "height=1", "--set", f"level1_filters={filters}", *SHORT)
+    rows = json.loads(here("accuracy", "unet_digits", *SHORT, "--propose", "3", "--json")[1])
+    assert [row["measured"] for row in rows] == [4, 4, 4]
+    hopes = [row["predicted"] + row["deviation"] for row in rows]
+    assert hopes == sorted(hopes, reverse=True)
+    with Lab.open(tmp_path / "lab.db") as lab:
+        known = [json.loads(each.design) for each in lab.accuracies()]
+    assert len(known) == 4
+    assert not any(row["design"] in known for row in rows)
+
+
 def test_the_help_names_every_setting_of_a_recipe_with_its_default(dse: Dse):
     told = " ".join(dse("accuracy", "--help").stdout.split())
     for name, field in Recipe.model_fields.items():

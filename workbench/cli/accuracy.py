@@ -51,6 +51,16 @@ RecipeSettings = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(metavar="N", min=0, max=MOST, help="Of the weights and the order of the images.")]
+Propose = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        max=1000,
+        help="Train nothing: list N members that the lab's measurements say are most worth training.",
+        show_default=False,
+    ),
+]
 OfFamily = Annotated[
     str | None, typer.Option("--family", metavar="NAME", help="Only of this family.", show_default=False)
 ]
@@ -73,6 +83,7 @@ def accuracy(
     data_path: DataPath = None,
     recipe: RecipeSettings = None,
     seed: Seed = 0,
+    propose: Propose = None,
     db: Db = None,
     json: Json = False,
     csv: Csv = False,
@@ -81,11 +92,13 @@ def accuracy(
 
     The lab keeps what was measured: the same network on the same data by the same recipe and seed is never trained
     again. Ctrl-C stops after the batch in flight, and a kill costs seconds: the same command goes on there, and ends
-    as if it had never stopped.
+    as if it had never stopped. With --propose nothing is trained: what is listed is predicted, from what was measured.
     """
-    from workbench.cli.accuracyview import Wanted, show_accuracy
+    from workbench.cli.accuracyview import Wanted, propose_members, show_accuracy
 
     wanted = Wanted(family, tuple(changes or ()), data, data_path, tuple(recipe or ()), seed)
+    if propose is not None:
+        return propose_members(wanted, propose, db, chosen(json, csv))
     return show_accuracy(wanted, db, chosen(json, csv))
 
 

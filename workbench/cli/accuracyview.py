@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from models.datasets import DEFAULT
 from models.recipe import Recipe
 from store.database import Lab
 from workbench.accuracy.candidate import Candidate, load_data
 from workbench.accuracy.measuring import training
+from workbench.accuracy.predicting import Predicted, Predictor
 from workbench.cli.codes import INTERRUPTED, OK
 from workbench.cli.options import Format, lab_path
 from workbench.cli.output import Column, emit, listed, name, number, say, stdout
@@ -101,6 +104,45 @@ def show_accuracy(wanted: Wanted, db: Path | None, form: Format) -> int:
         _print(row)
     else:
         emit(form, (*FILE, Column("remembered", "remembered")), [row], row)
+    return OK
+
+
+PROPOSED = (
+    name("family", "family"),
+    Column("design", "design", lambda design: " ".join(f"{axis}={value}" for axis, value in design.items())),
+    number("predicted", "predicted", lambda value: "-" if value is None else share(value)),
+    number("deviation", "+/-", lambda value: "" if value is None else share(value)),
+    number("measured", "from measured"),
+)
+LOOKED_AT = 2000
+"""Members of a family that are compared: all of it where it has no more."""
+
+
+def propose_members(wanted: Wanted, most: int, db: Path | None, form: Format) -> int:
+    """The members most worth training, with what is predicted of them and from how many measurements."""
+    candidate = wanted.candidate()
+    family, space = candidate.family, candidate.family.space
+    with open_to_look(db) as lab:
+        predictor = Predictor.of_lab(lab, family, candidate.data, candidate.recipe)
+    if space.size <= LOOKED_AT:
+        pool = [space.unrank(rank) for rank in range(space.size)]
+    else:
+        pool = space.sample(LOOKED_AT, np.random.default_rng(wanted.seed))
+    chosen = predictor.worth_training(pool, most)
+    predicted: Sequence[Predicted | None] = predictor.predict(chosen) or [None] * len(chosen)
+    rows = [
+        {
+            "family": family.name,
+            "design": family.canonical(space.values(design)),
+            "predicted": None if each is None else each.mean,
+            "deviation": None if each is None else each.deviation,
+            "measured": predictor.measured,
+        }
+        for design, each in zip(chosen, predicted, strict=True)
+    ]
+    emit(form, PROPOSED, rows)
+    if form == "table" and rows and rows[0]["predicted"] is None:
+        say(f"{predictor.measured} measured are too few to predict from: these lie far apart, to tell much of others")
     return OK
 
 

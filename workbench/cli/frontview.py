@@ -119,12 +119,16 @@ def print_plot(console: Console, lab: Lab, run: StoredRun) -> None:
     points = [p for p in lab.points(run.row.id, with_detail=False) if p.infeasible is None]
     if not points:
         return
+    values = run.values(points, pair)
+    there = np.isfinite(values).all(axis=1)
+    if not there.any():
+        return
     on_front = {point.seq for point in run.front}
     marked = np.array([point.seq in on_front for point in points])
     glyphs = UNICODE if console.encoding.startswith("utf") and not console.legacy_windows else ASCII
     width = min(console.width, PLOT_WIDTH) if console.is_terminal else 80
     console.print()
-    console.print(scatter(run.values(points, pair), marked, pair, width, PLOT_HEIGHT, glyphs))
+    console.print(scatter(values[there], marked[there], pair, width, PLOT_HEIGHT, glyphs))
     if len(objectives) > 2:
         others = ", ".join(objectives[2:])
         console.print(Text(f"The front is over {others} as well, which the plot leaves out.", style="dim"))

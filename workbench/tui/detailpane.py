@@ -97,7 +97,7 @@ def _head(task: BaseTask, detail: PointDetail) -> Text:
         text.append("cannot be built: ", "bold").append(_literal(reason) + "\n")
     if isinstance(detail.outcome, Metrics):
         for key in row.metrics:
-            text.append(f"{METRIC_WORDS[key]:9}", "dim").append(f"{metric(key, row.metrics[key])}")
+            text.append(f"{METRIC_WORDS[key]:11}", "dim").append(f"{metric(key, row.metrics[key])}")
             if key == "latency_cycles":
                 text.append(f" = {duration(detail.outcome.latency_s)}", "dim")
             target = next((t for t in task.targets if t.metric == key), None)
@@ -176,7 +176,7 @@ def _near(task: BaseTask, neighbours: tuple[Neighbour, ...]) -> Text:
         changes = ", ".join(f"{_literal(axis)} {_literal(a)} → {_literal(b)}" for axis, a, b in near.changes)
         text.append(f"{number} ", "bold").append(f"point {near.row.seq}: ", "dim").append(f"{changes}\n")
         if near.row.metrics:
-            costs = "  ".join(metric(name, near.row.metrics[name]) for name in task.objectives)
+            costs = "  ".join(metric(name, near.row.metrics.get(name)) for name in task.objectives)
             text.append(f"  {costs}\n", "dim")
         else:
             text.append(

@@ -58,6 +58,19 @@ def metric_quantity(key: str) -> Quantity:
     return Quantity(key, METRIC_WORDS[key], unit, factor)
 
 
+def first_pair(task: BaseTask) -> tuple[str, str]:
+    """What a plot of a run's points shows across and up where nothing is said: the first objectives.
+
+    One alone is shown over a metric of the specification, if there is one, else over latency or energy.
+    """
+    if len(task.objectives) > 1:
+        return task.objectives[0], task.objectives[1]
+    only = task.objectives[0]
+    limits = [target.metric for target in task.targets] if task.constrained else []
+    other = next(name for name in (*limits, "latency_cycles", "energy_pj") if name != only)
+    return (other, only) if task.constrained else (only, other)
+
+
 @dataclass(frozen=True)
 class Cloud:
     """The points of a run as they were when they were read."""

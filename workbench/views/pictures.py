@@ -22,7 +22,7 @@ from store.filtering import Condition
 from store.upkeep import new_file
 from workbench.errors import UserError, unknown_name
 from workbench.problem.metrics import METRIC_UNITS
-from workbench.views.cloud import Cloud, Quantity, metric_quantity
+from workbench.views.cloud import Cloud, Quantity, first_pair, metric_quantity
 from workbench.views.overlay import MOST, Overlay, overlay
 from workbench.views.quantity import count
 from workbench.views.stored import StoredRun
@@ -67,7 +67,7 @@ def draw_front(lab: Lab, run: StoredRun, look: Look, where: Condition | None, fi
         UserError: nothing to draw, or no such quantity; or as `write`.
     """
     cloud = Cloud.read(lab, run.row.id, run.task)
-    x, y = (cloud.quantities[key] for key in _pair(look, run.task.objectives, [*cloud.quantities]))
+    x, y = (cloud.quantities[key] for key in _pair(look, first_pair(run.task), [*cloud.quantities]))
     among = cloud.matching(lab, where) & cloud.points.feasible
     across, up = cloud.values(x.key), cloud.values(y.key)
     among &= np.isfinite(across) & np.isfinite(up)

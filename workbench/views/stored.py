@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -59,8 +60,8 @@ class StoredRun:
         return self.task.space.values(self.task.space.unpack(point.codes))
 
     def values(self, points: Sequence[Point], metrics: Sequence[str]) -> NDArray[np.float64]:
-        """Metrics of feasible points as an array.  # (n, m)"""
-        rows = [[known[name] for name in metrics] for known in map(self.metrics, points)]
+        """Metrics of feasible points as an array; NaN where there is no error rate.  # (n, m)"""
+        rows = [[known.get(name, nan) for name in metrics] for known in map(self.metrics, points)]
         return np.array(rows, dtype=np.float64).reshape(len(rows), len(metrics))
 
     def member(self, point: Point) -> dict[str, Any]:

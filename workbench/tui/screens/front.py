@@ -31,7 +31,7 @@ from workbench.tui.widgets.raster import Series
 from workbench.tui.widgets.scatter import Scatter
 from workbench.tui.widgets.table import PagedTable
 from workbench.views import detail
-from workbench.views.cloud import Cloud, Mask
+from workbench.views.cloud import Cloud, Mask, first_pair
 from workbench.views.detail import PointDetail
 from workbench.views.filter import parse
 from workbench.views.points import FACTS, names
@@ -154,9 +154,7 @@ class FrontScreen(TakeAway, AskingScreen[FrontData]):
     def present(self, data: FrontData) -> None:
         before, self._data = self._data, data
         if self.shown is None:
-            objectives = (*data.cloud.task.objectives, "latency_cycles", "energy_pj")
-            y = next(name for name in objectives if name != objectives[0])
-            self.shown = Shown(objectives[0], y)
+            self.shown = Shown(*first_pair(data.cloud.task))
         if before is None:
             self._add_table()
         elif before.cloud is data.cloud and np.array_equal(before.matching, data.matching):
