@@ -13,16 +13,14 @@ from dataclasses import asdict, dataclass, fields
 from hashlib import blake2b
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from store.errors import BusyTrainingError, DamagedLabError, FencedOutError
+from store.names import ACCURACY, TRAINING
 from store.owner import Owner, is_alive, this_process
 from store.rows import Accuracy, UnfinishedTraining, check_json
 from store.steps import digest
-from store.tables import Base
 
-ACCURACY: Final[Table] = Base.metadata.tables["accuracy"]
-TRAINING: Final[Table] = Base.metadata.tables["training"]
 OWNER: Final = tuple(field.name for field in fields(Owner))
 _KEYS_AT_ONCE: Final = 500
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from sqlalchemy import Connection, and_, delete, func, literal, not_, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from store.accuracies import ACCURACY, OWNER, TRAINING, unfinished
+from store.accuracies import OWNER, unfinished
 from store.errors import ConflictError
+from store.names import ACCURACY, TRAINING
 from store.sides import THEIRS, alike
 
 _MEASURED = ("network", "data_key", "recipe", "seed", "trainer")

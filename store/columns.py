@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
-from store.filtering import POINT, POINTS, Condition
+from store.filtering import POINTS, Condition
+from store.names import POINT
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -14,9 +14,10 @@ from typing import Final
 from sqlalchemy import Connection, update
 
 from store.errors import BusyRunError, FencedOutError, RunError
+from store.names import RUN
 from store.owner import process_start, this_process
 from store.rows import Run, Status, Wish
-from store.runs import RUN, by_id, check_idle, live, live_status, owner_of
+from store.runs import by_id, check_idle, live, live_status, owner_of
 
 _STOPPED: Final[dict[Wish, Status]] = {"pause": "paused", "cancel": "cancelled"}
 

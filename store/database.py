@@ -14,31 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from store import (
-    accuracies,
-    chunks,
-    columns,
-    control,
-    dumping,
-    knowledge,
-    lines,
-    merging,
-    pages,
-    queries,
-    removing,
-    runs,
-    steps,
-    tags,
-    upkeep,
-    verifying,
-)
+from store import accuracies, chunks, columns, control, knowledge, pages, queries, removing, runs, steps, tags, upkeep
 from store.accuracies import Claim, NewAccuracy, Subject
 from store.columns import PointColumns
 from store.connections import Committing, explained, reader, transaction, writer
@@ -69,8 +52,11 @@ from store.rows import (
     Wish,
 )
 from store.runs import NewRun
-from store.statistics import Statistics, statistics
-from store.verifying import Problem
+
+if TYPE_CHECKING:  # what few commands need, and all of the tables with it: see `names`
+    from store import dumping, merging
+    from store.statistics import Statistics
+    from store.verifying import Problem
 
 BUSY_SECONDS: Final = 30.0
 
@@ -498,15 +484,21 @@ class Lab:
 
     def merge(self, source: merging.Source) -> merging.Merged:
         """Take over what another lab has, which `merging.opened` has found fit: all of it, or nothing."""
+        from store import merging
+
         return merging.merge(self._writer(), self.path, source)
 
     def export(self, wanted: dumping.Wanted) -> Iterator[str]:
         """Some of the lab, as it is at one moment, as JSON lines: a head and a line for each row."""
+        from store import dumping, lines
+
         with self._read() as connection:
             yield from lines.write(dumping.records(connection, wanted), dumping.counted(connection, wanted))
 
     def problems(self) -> list[Problem]:
         """What is not as it was stored; empty where the lab is sound. Reads all of it."""
+        from store import verifying
+
         with self._read() as connection:
             return list(verifying.problems(connection))
 
@@ -517,6 +509,8 @@ class Lab:
 
     def statistics(self) -> Statistics:
         """What lies in the lab, counted. Reads all of it."""
+        from store.statistics import statistics
+
         with self._read() as connection:
             return statistics(connection)
 

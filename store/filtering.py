@@ -12,18 +12,13 @@ from json import dumps
 from math import isfinite
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Integer, Table, and_, case, exists, func, literal, not_, or_, select, true
+from sqlalchemy import ColumnElement, Integer, TableClause, and_, case, exists, func, literal, not_, or_, select, true
 
 from store.errors import BadRowError
-from store.tables import Base
+from store.names import FRONT, POINT, RUN, TAG
 
 Operator = Literal["=", "!=", "<", "<=", ">", ">="]
 Scalar = int | float | str | bytes
-
-POINT: Final[Table] = Base.metadata.tables["point"]
-RUN: Final[Table] = Base.metadata.tables["run"]
-FRONT: Final[Table] = Base.metadata.tables["front"]
-TAG: Final[Table] = Base.metadata.tables["tag"]
 
 POINT_COLUMNS: Final = ("seq", "step", "latency_cycles", "energy_pj", "area_um2", "accuracy", "cached", "infeasible")
 RUN_COLUMNS: Final = (
@@ -165,7 +160,7 @@ Condition = Compare | Contains | Among | Missing | OnFront | Tagged | All | Some
 class Subject:
     """A table as conditions see it: its columns by name, and those of them that are something else than stored."""
 
-    table: Table
+    table: TableClause
     columns: Sequence[str]
     instead: Mapping[str, ColumnElement[str]]
 

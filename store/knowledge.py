@@ -11,15 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Final
 
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, insert, select
 
 from store.errors import DamagedLabError, UnknownModelError
+from store.names import MODEL, RUN
 from store.rows import ModelHead, RunHead, RunSource, check_json
 from store.steps import digest
-from store.tables import Base
 
-MODEL: Final[Table] = Base.metadata.tables["source_model"]
-RUN: Final[Table] = Base.metadata.tables["run"]
 _MODEL_HEAD: Final = tuple(MODEL.c[name] for name in ModelHead._fields)
 _RUN_HEAD: Final = tuple(RUN.c[name] for name in RunHead._fields)
 

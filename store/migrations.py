@@ -18,7 +18,6 @@ from sqlalchemy import Connection
 
 from store.connections import connect, explained, migrator, transaction
 from store.errors import DamagedLabError, NewerLabError, NotALabError, OlderLabError
-from store.tables import create_tables
 from store.versions import STEPS, Step
 
 APPLICATION_ID: Final = int.from_bytes(b"DSEW", "big")
@@ -33,7 +32,13 @@ class Schema:
     steps: Mapping[int, Step] = field(default_factory=dict)  # steps[n] turns version n into n + 1
 
 
-SCHEMA: Final = Schema(version=5, create=create_tables, steps=STEPS)
+def _create(connection: Connection) -> None:
+    from store.tables import create_tables  # takes longer to load than the rest of the store
+
+    create_tables(connection)
+
+
+SCHEMA: Final = Schema(version=5, create=_create, steps=STEPS)
 
 
 @dataclass(frozen=True, slots=True)

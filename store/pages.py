@@ -11,7 +11,8 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, true
 
-from store.filtering import POINT, POINTS, RUN, Column, Condition, Subject, Term, one_of, runs_subject
+from store.filtering import POINTS, Column, Condition, Subject, Term, one_of, runs_subject
+from store.names import POINT, RUN
 from store.owner import this_process
 from store.rows import Point, Run
 from store.runs import live_status

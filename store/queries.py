@@ -8,12 +8,10 @@ from typing import Final
 from sqlalchemy import Connection, and_, select
 
 from store.errors import DamagedLabError, UnknownContextError
+from store.names import EVALUATION, EVALUATION_DETAIL
 from store.rows import Checkpoint, Context, Evaluation, Point, Progress
 from store.steps import digest
-from store.tables import Base
 
-EVALUATION: Final = Base.metadata.tables["evaluation"]
-EVALUATION_DETAIL: Final = Base.metadata.tables["evaluation_detail"]
 _KEYS_AT_ONCE: Final = 500
 
 _METRICS: Final = (

@@ -14,7 +14,6 @@ from sqlalchemy import Connection, delete
 from store.owner import this_process
 from store.rows import Run
 from store.runs import by_id, check_idle
-from store.tables import Base
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +51,8 @@ def check_removable(run: Run) -> None:
 
 def remove(connection: Connection, numbers: Sequence[int]) -> None:
     """Remove runs with all that they own; all of them or, where one is being worked on, none."""
+    from store.tables import Base  # takes longer to load than a command that only asks to run
+
     for number in numbers:
         check_removable(by_id(connection, number))
     for number in numbers:

@@ -13,15 +13,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Final
 
-from sqlalchemy import Connection, Executable, Table, insert, select, update
+from sqlalchemy import Connection, Executable, insert, select, update
 
 from store.errors import BadRowError, BusyRunError, FencedOutError, UnknownRunError
+from store.names import RUN, TAG
 from store.owner import Owner, is_alive, this_process
 from store.rows import Run, Status, check_json
-from store.tables import Base
 
-RUN: Final[Table] = Base.metadata.tables["run"]
-TAG: Final[Table] = Base.metadata.tables["tag"]
 _COLUMNS: Final = tuple(RUN.c[field.name] for field in fields(Run))
 _ENDS: Final[tuple[Status, ...]] = ("paused", "done", "interrupted", "failed", "cancelled")
 _STORED_AS: Final[Mapping[Status, tuple[Status, ...]]] = {"interrupted": ("running", "queued", "interrupted")}

@@ -11,10 +11,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from sqlalchemy import (
-    REAL,
     CheckConstraint,
     Connection,
-    Double,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -26,13 +24,14 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
+from store.names import FLOAT
 from store.rows import METRICS, STATUSES, WISHES
 
 STRICT: Final = {"sqlite_strict": True}
 CLUSTERED: Final = {"sqlite_strict": True, "sqlite_with_rowid": False}
 
-# STRICT knows no DOUBLE. Any: sqlmodel's annotation asks for a class where it takes an instance.
-_Real: Final[Any] = Double().with_variant(REAL(), "sqlite")
+# Any: sqlmodel's annotation asks for a class where it takes an instance.
+_Real: Final[Any] = FLOAT
 
 
 def _size(column: str, least: int, most: int) -> CheckConstraint:

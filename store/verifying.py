@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from store import accuracies, chunks
 from store.errors import DamagedLabError
+from store.names import ACCURACY
 from store.steps import digest
 from store.tables import Base
 
@@ -138,7 +139,7 @@ def _digests(connection: Connection) -> Iterator[Problem]:
 
 
 def _accuracies(connection: Connection) -> Iterator[Problem]:
-    table = accuracies.ACCURACY
+    table = ACCURACY
     for row in connection.execution_options(yield_per=MOST).execute(select(table)).mappings():
         if accuracies.row_digest(row) != row["digest"]:
             yield Problem("accuracy", f"key {row['key'].hex()}", "it does not say what was stored")
