@@ -4,7 +4,8 @@ A chunk is a header in JSON and, behind it, the planes of its columns. A column 
 that is whole everywhere as such, another by its floats' bits (so that every float comes back as it was), either as
 the distance from the least, without the zero bits that all share. Where few values occur they are listed once and
 numbered. What is left is cut into planes of 4, 2 and 1 bytes, and a plane is deflated where a sample says that it
-pays. Codes take as many bits per axis as its choices in the chunk need; of an enumeration only first rank and stride.
+pays. Codes take as many bits per axis as its choices in the chunk need; of an enumeration only first rank and stride,
+and of a column that repeats there only its first part is looked at: see `repeating`.
 Of designs that cannot be built no metric takes space.
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from store.designs import CHUNK_POINTS, FORMAT, MOST_AXES, Designs, Floats, Mask, Words, groups
 from store.errors import BadRowError
+from store.repeating import block_of, deflated, periods
 from store.rows import METRICS, Zone, check_json
 
 _SAMPLE: Final = 1024  # bytes of a plane, from which it shows whether deflating pays
@@ -70,6 +72,7 @@ def _encode(designs: Designs) -> Encoded:
     n, planes = len(designs), list[Any]()
     built = None if designs.why is None or not designs.why.any() else designs.why == 0  # (n,)
     codes = _encode_codes(designs.codes, planes)
+    again = periods(codes, n)
     columns: dict[str, Any] = {}
     zones = list[Zone]()
     for metric in METRICS:
@@ -81,7 +84,9 @@ def _encode(designs: Designs) -> Encoded:
         values = values if values is None or has is None else values[has]
         zones.append(_zone(metric, values))
         if values is not None:
-            columns[metric] = _encode_floats(np.ascontiguousarray(values, np.float64), planes, "ranks" not in codes)
+            columns[metric] = _encode_floats(
+                np.ascontiguousarray(values, np.float64), planes, "ranks" not in codes, again if has is None else ()
+            )
             if metric == "accuracy" and has is not None:
                 columns["accuracy_known"] = _store(np.packbits(has), planes)
     header: dict[str, Any] = {"format": FORMAT, "codes": codes, "columns": columns}
@@ -113,22 +118,24 @@ def _zone(metric: str, values: Floats | None) -> Zone:
     return least, most
 
 
-def _encode_floats(values: Floats, planes: list[Any], scattered: bool) -> dict[str, Any]:
-    """Values (n,) as whole numbers: their own where they are whole, else their bits.
+def _encode_floats(values: Floats, planes: list[Any], scattered: bool, again: Sequence[int]) -> dict[str, Any]:
+    """Values (n,) as whole numbers: their own where they are whole, else their bits; `again` may be their periods.
 
     Few values are listed where designs are scattered; in an enumeration neighbours are alike, which deflating finds.
     """
-    bits = values.view(np.uint64)
+    n, bits = len(values), values.view(np.uint64)
+    block = block_of(bits, again)
+    values, bits = values[:block], bits[:block]
     words = _whole(values, bits)
     if words is not None:
-        return {"kind": "whole", **_encode_words(words, planes)}
+        return {"kind": "whole", **_encode_words(words, planes, n)}
     sample = bits[:: max(len(bits) // 1024, 1)]
     if scattered and len(np.unique(sample)) < _FEW * len(sample):
         listed, places = np.unique(bits, return_inverse=True)
         if len(listed) < len(bits) // 2:
             table = [_store(listed, planes), len(listed)]
             return {"kind": "listed", "table": table, **_encode_words(places.astype(np.uint64), planes)}
-    return {"kind": "bits", **_encode_words(bits, planes)}
+    return {"kind": "bits", **_encode_words(bits, planes, n)}
 
 
 def _whole(values: Floats, bits: Words) -> Words | None:
@@ -140,8 +147,9 @@ def _whole(values: Floats, bits: Words) -> Words | None:
     return numbers.view(np.uint64) if (numbers.astype(np.float64).view(np.uint64) == bits).all() else None
 
 
-def _encode_words(words: Words, planes: list[Any]) -> dict[str, Any]:
-    """Words (n,) as distances from the least, in planes."""
+def _encode_words(words: Words, planes: list[Any], items: int | None = None) -> dict[str, Any]:
+    """Words (n,) as distances from the least, in planes; they repeat up to so many `items` (None: n)."""
+    items = len(words) if items is None else items
     if not len(words):
         return {"base": 0, "shift": 0, "planes": [], "items": 0}
     base = words.view(np.int64).min().view(np.uint64)
@@ -154,13 +162,20 @@ def _encode_words(words: Words, planes: list[Any]) -> dict[str, Any]:
     stored, at = [], 0
     for width in map(int, _PLANES[size]) if size else ():
         plane = np.ascontiguousarray(distances.view(f"<u{width}")[at // width :: 8 // width])
-        stored.append([width, _store(plane, planes)])
+        stored.append([width, _store(plane, planes, items)])
         at += width
-    return {"base": int(base), "shift": shift, "planes": stored, "items": len(words)}
+    return {"base": int(base), "shift": shift, "planes": stored, "items": items}
 
 
-def _store(plane: NDArray[Any], planes: list[Any]) -> int:
-    """Put a plane behind the others, and tell its bytes: fewer than its items take where it is deflated."""
+def _store(plane: NDArray[Any], planes: list[Any], items: int | None = None) -> int:
+    """Put a plane behind the others, and tell its bytes: fewer than its items take where it is deflated.
+
+    It repeats up to so many `items` (None: as many as it has).
+    """
+    if items is not None and items > len(plane):
+        packed = deflated(plane.tobytes(), items * plane.itemsize)
+        planes.append(packed if len(packed) < items * plane.itemsize else np.resize(plane, items).data.cast("B"))
+        return len(planes[-1])
     raw: Any = plane.data.cast("B")
     middle = max(len(raw) - _SAMPLE, 0) // 2
     sample = raw[middle : middle + _SAMPLE]

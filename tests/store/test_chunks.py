@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from contextlib import closing
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from store.database import Lab
 from store.designs import CHUNK_POINTS, Designs
 from store.encoding import encode
 from store.errors import BadRowError, DamagedLabError, FencedOutError, UnknownRunError
+from store.repeating import deflated
 from store.rows import METRICS, ChunkHead
 from tests.store.toy_run import new_run
 
@@ -125,6 +127,25 @@ def test_of_an_enumeration_the_designs_take_no_space(stride: int) -> None:
     assert np.array_equal(found.codes, codes)
     if abs(stride) < 2:
         assert len(chunk.content) < 1000
+
+
+@pytest.mark.parametrize(("stride", "spoilt"), [(1, None), (-1, None), (6, None), (7, None), (1, 4), (1, 29_999)])
+def test_columns_that_begin_anew_in_an_enumeration_come_back_bit_for_bit(stride: int, spoilt: int | None) -> None:
+    n, sizes = 30_000, (9, 7, 11, 5, 6, 5, 3)
+    codes = np.stack(np.unravel_index(stride * np.arange(n) + (n if stride < 0 else 0), sizes), axis=1).astype(np.uint8)
+    fastest = np.random.default_rng(3).random((3, *sizes[3:]))
+    latency, energy, area = (column[tuple(codes.T[3:])] * 1e6 for column in fastest)
+    area = np.rint(area)
+    for column in (energy, area) if spoilt is not None else ():
+        column[spoilt] += 1.0
+    designs = Designs(codes, latency, energy, area)
+    assert all(map(same, round_trip(designs), [designs]))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(min_size=1, max_size=400), st.integers(1, 30_000))
+def test_what_was_deflated_once_is_an_ordinary_zlib_stream_of_its_repetitions(block: bytes, size: int) -> None:
+    assert zlib.decompress(deflated(block, size)) == (block * (size // len(block) + 1))[:size]
 
 
 def test_a_chunk_takes_no_more_than_twenty_bytes_a_design() -> None:
