@@ -130,7 +130,8 @@ def add_evaluations(connection: Connection, contexts: Sequence[Context], evaluat
     for context in contexts:
         check_json("layer", context.layer)
     _check_texts(evaluations)
-    _insert(connection, _CONTEXT, contexts)
+    if contexts:
+        _insert(connection, _CONTEXT, contexts)
     ids = {key: _context_id(connection, key) for key in {row.context for row in evaluations}}
     ordered = sorted({row[:2]: row for row in evaluations}.values(), key=lambda row: row[:2])  # for the tree's sake
     _insert(connection, _EVALUATION, ((ids[row.context], *row[1:7]) for row in ordered))

@@ -363,6 +363,7 @@ class _Work:
         self._hypervolumes: list[float] = []
         self._seconds = 0.0
         self._last: dict[tuple[bytes, bytes], Evaluation] = {}
+        self._contexts = set[bytes]()
 
     def _made_evaluator(self, workers: Workers | None) -> _Designs | CoEvaluator:
         row = self._row
@@ -463,11 +464,12 @@ class _Work:
             points=point_rows(batch.evaluated, self.task.space, first_seq, progress.step),
             front=[int(seq) for seq in self.tally.front.ids],
             checkpoint=canonical(state).encode(),
-            contexts=context_rows(batch.contexts),
+            contexts=context_rows(c for c in batch.contexts if c.key not in self._contexts),
             evaluations=evaluation_rows(batch.fresh),
         )
         storing = self._lab.begin_step(self._row.id, epoch, content)
         self._last = {row[:2]: row for row in content.evaluations}
+        self._contexts.update(context.key for context in content.contexts)  # a run ends where one is not kept
         return _Stored(computed.step, storing, storing.wish)
 
     def _known(self, context: bytes, archs: Sequence[bytes]) -> Mapping[bytes, Outcome]:
