@@ -17,11 +17,12 @@ from workbench.problem.graph import Item, WorkloadLayer
 from workbench.problem.layer import Layer
 from workbench.problem.template import Template, bundled_archs, load_template
 from workbench.problem.workload import Workload, load_workload
-from workbench.simulators.fused.model import Cost
+from workbench.simulators.fused.cost import Cost
 from workbench.simulators.fused.network import Group, Network
-from workbench.simulators.fused.search import OBJECTIVES, DoesNotFitError, Objective, Order, Schedule, best_schedule
-from workbench.simulators.fused.storage import needs_of
-from workbench.simulators.fused.tiling import Tilings
+from workbench.simulators.fused.order import OBJECTIVES, Objective, Order
+from workbench.simulators.fused.search import DoesNotFitError, Schedule, best_schedule
+from workbench.simulators.fused.storage import Footprints, needs_of
+from workbench.simulators.fused.tiling import Exits, Tilings
 
 NETWORKS = ("vgg16", "resnet18", "mobilenetv2", "unet", "fsrcnn_like")
 CLAIMED = {"dram": -0.556, "latency": -0.367, "energy": -0.492}
@@ -70,9 +71,9 @@ def alwani() -> dict[str, float]:
 
 
 def _fused(network: Network, group: Group) -> dict[str, float]:
-    tilings = Tilings(network, group)
-    tiling, ends = tilings.tiling("cached", 1, 1), frozenset((group.entry, group.exit))
-    kept = needs_of(network, group, tilings.grids("cached"), ends).at(-1, -1, 0).caches
+    tilings = Tilings(Exits(network), group)
+    tiling, ends = tilings.tiling("cached", -1, -1), frozenset((group.entry, group.exit))
+    kept = needs_of(tilings, ends, Footprints()).at("cached", -1, -1, 0).caches
     moved = sum(tiling.area(n) * network.position_bits(group, n) for n in ends)
     return {"alwani_fused_mb": moved / MIB, "alwani_buffers_kb": kept / 8e3}
 

@@ -18,7 +18,7 @@ from workbench.problem.metrics import Infeasible, Metrics, Outcome
 from workbench.problem.template import load_template
 from workbench.problem.workload import load_workload
 from workbench.simulators.compiled import fast_available
-from workbench.simulators.loopnest.allocate import Rows, allocate
+from workbench.simulators.loopnest.allocate import Rows, allocate, fitting
 from workbench.simulators.loopnest.bound import optimistic
 from workbench.simulators.loopnest.case import Case
 from workbench.simulators.loopnest.cost import Moves
@@ -29,7 +29,7 @@ from workbench.simulators.loopnest.engine import (
     scores,
     sliding_loops,
 )
-from workbench.simulators.loopnest.orders import all_orders, temporal_loops
+from workbench.simulators.loopnest.orders import all_orders, only, temporal_loops
 from workbench.simulators.loopnest.spatial import candidates, generate
 
 FACTORS = 4
@@ -83,6 +83,19 @@ def test_no_mapping_of_an_order_beats_its_bound(arch: Arch, layer: Layer, fillin
     pj, cycles = costs(case, rows)
     assert np.all(latency[0, rows.order] <= cycles)
     assert np.all(energy[0, rows.order] <= pj)
+
+
+@given(archs(), layers(), st.integers(0, 2), st.data())
+def test_an_order_by_itself_costs_what_it_costs_among_all(
+    arch: Arch, layer: Layer, filling: int, data: st.DataObject
+) -> None:
+    case = case_of(arch, layer)
+    number = data.draw(st.integers(0, len(case.orders.order) - 1))
+    rows = allocate(case, np.zeros(1, dtype=np.int64), np.array([number]), np.array([filling]))
+    alone = Case(layer, [arch], case.spatials, only(case.orders, number))
+    same = replace(rows, order=np.zeros(1, dtype=np.int64))
+    assert [each.tolist() for each in costs(alone, same)] == [each.tolist() for each in costs(case, rows)]
+    assert fitting(alone, same).tolist() == fitting(case, rows).tolist()
 
 
 @given(archs(), layers(), st.sampled_from(["latency", "energy", "edp"]))

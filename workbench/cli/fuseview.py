@@ -15,8 +15,10 @@ from workbench.problem.arch import Arch
 from workbench.problem.graph import WorkloadLayer
 from workbench.problem.space import Choice
 from workbench.problem.task import Task
-from workbench.simulators.fused.model import Cost
-from workbench.simulators.fused.search import OBJECTIVES, Part, Schedule, best_schedule
+from workbench.simulators.fused.cost import Cost
+from workbench.simulators.fused.options import Part
+from workbench.simulators.fused.order import OBJECTIVES
+from workbench.simulators.fused.search import Schedule, best_schedule
 from workbench.views.bars import bar, percent
 from workbench.views.fusion import draw_schedule
 from workbench.views.pictures import picture_form

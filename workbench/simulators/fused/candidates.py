@@ -14,16 +14,16 @@ import numpy as np
 from workbench.problem.arch import Arch
 from workbench.problem.graph import WorkloadLayer
 from workbench.simulators.fused.model import Candidate
-from workbench.simulators.fused.network import Group, Network
-from workbench.simulators.fused.storage import Needs, homes, needs_of, place, weight_bits
-from workbench.simulators.fused.tiling import MODES, Mode, Tilings
+from workbench.simulators.fused.network import Group
+from workbench.simulators.fused.storage import Footprints, Needs, homes, needs_of, place, weight_bits
+from workbench.simulators.fused.tiling import MODES, Exits, Mode, Tilings
 
 
-def candidates_of(arch: Arch, network: Network, group: Group) -> list[Candidate]:
+def candidates_of(arch: Arch, exits: Exits, footprints: Footprints, group: Group) -> list[Candidate]:
     """Every candidate of a group, none where it does not fit on chip."""
     if not homes(arch, "I", "O"):
         return []
-    shapes = _Shapes(network, group)
+    shapes = _Shapes(Tilings(exits, group), footprints)
     largest = max((arch.memories[m].size_bits for m in homes(arch, "W")), default=0)
     found = {}
     for mode in MODES:
@@ -31,36 +31,32 @@ def candidates_of(arch: Arch, network: Network, group: Group) -> list[Candidate]
             for doubled in (False, True):
                 for candidate in _largest(arch, shapes, mode, resident, doubled):
                     tiling, placement = candidate.tiling, candidate.placement
-                    found[tiling.mode, tiling.height, tiling.width, placement.weights is not None] = candidate
+                    found[tiling.mode, tiling.at, placement.weights is not None] = candidate
     return list(found.values())
 
 
 class _Shapes:
-    """Tilings of a group and what they need, each overlap mode worked out once for all tile sizes."""
+    """Tilings of a group and what they need."""
 
-    def __init__(self, network: Network, group: Group) -> None:
-        self.network, self.group = network, group
-        self.tilings = Tilings(network, group)
-        self.weights = weight_bits(network, group)
-        self._known: dict[tuple[Mode, frozenset[int]], Needs] = {}
+    def __init__(self, tilings: Tilings, footprints: Footprints) -> None:
+        self.footprints = footprints
+        self.tilings, self.network, self.group = tilings, tilings.network, tilings.group
+        self.weights = weight_bits(self.network, self.group)
+        self._known: dict[frozenset[int], Needs] = {}
 
-    def needs(self, mode: Mode, staged: frozenset[int]) -> Needs:
-        """At every tile size."""
-        key = mode, staged
-        if key not in self._known:
-            self._known[key] = needs_of(self.network, self.group, self.tilings.grids(mode), staged)
-        return self._known[key]
+    def needs(self, staged: frozenset[int]) -> Needs:
+        """Under every mode and at every tile size."""
+        if staged not in self._known:
+            self._known[staged] = needs_of(self.tilings, staged, self.footprints)
+        return self._known[staged]
 
     def candidate(self, arch: Arch, mode: Mode, row: int, column: int, resident: bool) -> Candidate | None:
         """One tile size, by its places among heights and widths; None where it does not fit."""
         staged = self._staged(tiled=row > 0 or column > 0)
-        needs = self.needs(mode, staged)
-        demand = needs.at(row, column, self.weights)
-        placement = place(arch, demand, int(needs.copied[row, column]), resident)
-        if placement is None:
-            return None
-        tiling = self.tilings.tiling(mode, self.tilings.heights[row], self.tilings.widths[column])
-        return Candidate(tiling, placement, staged)
+        needs = self.needs(staged)
+        demand = needs.at(mode, row, column, self.weights)
+        placement = place(arch, demand, int(needs.copied[MODES.index(mode), row, column]), resident)
+        return None if placement is None else Candidate(self.tilings.tiling(mode, row, column), placement, staged)
 
     def _staged(self, tiled: bool) -> frozenset[int]:
         """Tiles are copied. A single tile streams where one layer reads it, or a layer writes it, as without fusion."""
@@ -76,14 +72,14 @@ class _Shapes:
 def _largest(arch: Arch, shapes: _Shapes, mode: Mode, resident: bool, doubled: bool) -> Iterator[Candidate]:
     """The tile sizes that fit and that no larger one that fits contains."""
     room = max(arch.memories[m].size_bits for m in homes(arch, "I", "O"))
-    tiled = shapes.needs(mode, frozenset((shapes.group.entry, shapes.group.exit)))
+    tiled = shapes.needs(frozenset((shapes.group.entry, shapes.group.exit)))
     needed = np.maximum.reduce(tiled.alive) + tiled.cache_x + tiled.cache_y + (tiled.copied if doubled else 0)
-    rows, columns = len(shapes.tilings.heights), len(shapes.tilings.widths)
-    end = columns  # a lower tile counts only where it is wider than every higher one that fits
-    for row in range(rows):
+    fits = (needed[MODES.index(mode)] <= room).tolist()
+    end = len(fits[0])  # a lower tile counts only where it is wider than every higher one that fits
+    for row in range(len(fits)):
         for column in range(end):
             whole = row == column == 0
-            if not _distinct(mode, row, column, resident) or (not whole and needed[row, column] > room):
+            if not _distinct(mode, row, column, resident) or (not whole and not fits[row][column]):
                 continue
             found = shapes.candidate(arch, mode, row, column, resident)
             if found is not None and (found.placement.double_buffered or not doubled or whole):

@@ -2,51 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from workbench.problem.graph import WorkloadLayer
 from workbench.problem.layer import LOOP_DIMS, Layer
 from workbench.problem.metrics import Infeasible
-from workbench.simulators.fused.copies import Copy, fetch, store
+from workbench.problem.receptive import AXES
+from workbench.simulators.fused.copies import Copies, Copy
+from workbench.simulators.fused.cost import Cost
+from workbench.simulators.fused.least import Least, Served
 from workbench.simulators.fused.network import Network
-from workbench.simulators.fused.pinned import LayerRun, Pins, Runner
-from workbench.simulators.fused.room import room_of
+from workbench.simulators.fused.pinned import Job, LayerRun, Pins, Runner
+from workbench.simulators.fused.room import Room, room_of
 from workbench.simulators.fused.storage import Placement
-from workbench.simulators.fused.tiling import Tiling
-from workbench.simulators.loopnest.spatial import candidates
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Of a layer, a group or a network; costs of what runs one after the other add up.
-
-    `dram_bits`: what weights, inputs and outputs move to and from the last memory.
-    """
-
-    latency_cycles: float = 0.0
-    energy_pj: float = 0.0
-    dram_bits: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    macs: int = 0
-
-    @property
-    def traffic_bits(self) -> float:
-        """DRAM traffic of all operands."""
-        return sum(self.dram_bits)
-
-    def __add__(self, other: Cost) -> Cost:
-        weights, inputs, outputs = (a + b for a, b in zip(self.dram_bits, other.dram_bits, strict=True))
-        return Cost(
-            self.latency_cycles + other.latency_cycles,
-            self.energy_pj + other.energy_pj,
-            (weights, inputs, outputs),
-            self.macs + other.macs,
-        )
-
-    def times(self, count: int) -> Cost:
-        """So many of it, one after the other."""
-        weights, inputs, outputs = (count * bits for bits in self.dram_bits)
-        return Cost(count * self.latency_cycles, count * self.energy_pj, (weights, inputs, outputs), count * self.macs)
+from workbench.simulators.fused.tiling import Exits, StepKind, Tiling
 
 
 @dataclass(frozen=True)
@@ -60,35 +30,86 @@ class Candidate:
 
 def layer_cost(runner: Runner, layer: Layer) -> Cost | Infeasible:
     """A layer by itself, as it is evaluated without fusion, or why it cannot be built."""
-    run = runner.run(layer)
-    return run if isinstance(run, Infeasible) else _of_run(run, layer)
-
-
-def _of_run(run: LayerRun, layer: Layer) -> Cost:
+    run = runner.run(runner.job(layer))
+    if isinstance(run, Infeasible):
+        return run
     return Cost(run.latency_cycles, run.energy_pj, run.dram_bits, layer.macs)
 
 
-def _of_copies(copies: Sequence[Copy]) -> Cost:
-    fetched, stored = copies
-    return Cost(0.0, fetched.energy_pj + stored.energy_pj, (0.0, fetched.bits, stored.bits))
-
-
-def _safe(cost: Cost) -> Cost:
-    """Sums of the same terms in another order may differ by so much."""
-    weights, inputs, outputs = (bits * SAFE for bits in cost.dram_bits)
-    return Cost(cost.latency_cycles * SAFE, cost.energy_pj * SAFE, (weights, inputs, outputs), cost.macs)
-
-
-SAFE = 1 - 1e-9
-
-
 @dataclass(frozen=True)
-class _Job:
-    """A layer's part of a tile, as the engine is asked for it. `sizes`: None where there is no room."""
+class Kind:
+    """One of the different tiles of a candidate: how many there are, what each fetches and stores, and its layers."""
 
-    layer: Layer
-    pins: Pins
-    sizes: tuple[int, ...] | None
+    times: int
+    copies: tuple[Copy, Copy]
+    jobs: tuple[Job, ...]
+
+
+class Work:
+    """All that a candidate has the chip do. `loaded`: weights that stay, fetched before the first tile.
+
+    The layers of its tiles are jobs for the engine; one that has not been asked for counts as the least it can be.
+    """
+
+    def __init__(self, candidate: Candidate, kinds: Sequence[Kind], loaded: Cost, ports: int) -> None:
+        self.candidate, self.kinds, self.loaded, self.ports = candidate, kinds, loaded, ports
+        self.often: dict[Job, int] = {}
+        for kind in kinds:
+            for job in kind.jobs:
+                self.often[job] = self.often.get(job, 0) + kind.times
+
+    def open_jobs(self) -> list[Job]:
+        """What the engine has not been asked for, the largest part of the work first."""
+        return sorted(
+            (job for job in self.often if job.outcome is None), key=lambda job: -self.often[job] * job.layer.macs
+        )
+
+    def cost(self) -> Cost | None:
+        """What the candidate comes to: exactly when no job is open, else what it cannot be below; None where a job has
+        no mapping in the room that is left.
+
+        A tile's own work and the copies of tiles overlap where there is room for a second tile, as far as the ports
+        that both use allow: the tile takes as long as its work or its busiest port, whichever is longer. The first
+        tile is fetched before, the last stored behind.
+        """
+        if any(isinstance(job.outcome, Infeasible) for job in self.often):
+            return None
+        told = {job: job.told() for job in self.often}
+        macs, energy = 0, self.loaded.energy_pj
+        weights, inputs, outputs = self.loaded.dram_bits
+        for kind in self.kinds:
+            fetched, stored = kind.copies
+            energy += kind.times * (fetched.energy_pj + stored.energy_pj)
+            inputs, outputs = inputs + kind.times * fetched.bits, outputs + kind.times * stored.bits
+        for kind in self.kinds:
+            for job in kind.jobs:
+                run = told[job]
+                energy += kind.times * run.energy_pj
+                w, i, o = run.dram_bits
+                weights, inputs, outputs = weights + kind.times * w, inputs + kind.times * i, outputs + kind.times * o
+                macs += kind.times * job.macs
+        found = Cost(self._latency(told), energy, (weights, inputs, outputs), macs)
+        return found.least() if any(job.outcome is None for job in self.often) else found
+
+    def _latency(self, told: Mapping[Job, LayerRun]) -> float:
+        serial = overlapped = self.loaded.latency_cycles
+        longest_in = longest_out = 0.0
+        for kind in self.kinds:
+            work, ports = 0.0, [0.0] * self.ports
+            for job in kind.jobs:
+                work += told[job].latency_cycles
+                for port, cycles in told[job].busy_ports:
+                    ports[port] += cycles
+            for copy in kind.copies:
+                for port, cycles in copy.port_cycles.items():
+                    ports[port] += cycles
+            taken_in, taken_out = (copy.cycles for copy in kind.copies)
+            longest_in, longest_out = max(longest_in, taken_in), max(longest_out, taken_out)
+            serial += kind.times * (work + taken_in + taken_out)
+            overlapped += kind.times * max(work, *ports)
+        if self.candidate.placement.double_buffered and self.candidate.tiling.tiles > 1:
+            return min(serial, overlapped + longest_in + longest_out)
+        return serial
 
 
 class FusedModel:
@@ -96,195 +117,190 @@ class FusedModel:
 
     def __init__(self, network: Network, runner: Runner) -> None:
         self.arch, self.network, self.runner = runner.arch, network, runner
-        self.ports = sum(len(memory.ports) for memory in runner.arch.memories)
-        self._tiles: dict[tuple[int, int, int, tuple[int, ...]], Layer] = {}
+        self.exits, self.least, self.copies = Exits(network), Least(runner.arch), Copies(runner.arch)
+        self._seats: dict[tuple[int, Pins, Room], _Seat] = {}
+        self._served: dict[int, Served] = {}
+        self._rates: dict[tuple[int, ...], _Rates] = {}
+        self._leasts: dict[tuple[object, ...], tuple[float, float, float, int]] = {}
 
-    def cost(self, candidate: Candidate, hopeless: Callable[[Cost], bool] = lambda least: False) -> Cost | None:
-        """A group's cost; None where the engine finds no mapping for some tile in the room that is left, or where
-        `hopeless` says so of what it comes to at least, which each layer that the engine evaluates tells better.
-
-        A tile's own work and the copies of tiles overlap where there is room for a second tile, as far as the ports
-        that both use allow: the tile takes as long as its work or its busiest port, whichever is longer. The first
-        tile is fetched before, the last stored behind. Weights that stay are loaded before the first tile.
-        """
-        kinds = list(_tile_kinds(candidate.tiling))
-        jobs = [self._jobs(candidate, row, column) for _, row, column in kinds]
-        copied = [self._copies(candidate, row, column) for _, row, column in kinds]
-        total = self._loaded(candidate)
-        for (times, _, _), copies in zip(kinds, copied, strict=True):
-            total += _of_copies(copies).times(times)
-        worked = self._worked(
-            [(times, job) for (times, _, _), each in zip(kinds, jobs, strict=True) for job in each], total, hopeless
-        )
-        if worked is None:
-            return None
-        serial = overlapped = self._loaded(candidate).latency_cycles
-        longest_in = longest_out = 0.0
-        for (times, _, _), copies, each in zip(kinds, copied, jobs, strict=True):
-            runs = [worked[job] for job in each]
-            work = sum(run.latency_cycles for run in runs)
-            ports = [sum(cycles) for cycles in zip(*(run.port_cycles for run in runs), strict=True)] or [
-                0.0
-            ] * self.ports
-            for copy in copies:
-                for port, cycles in copy.port_cycles.items():
-                    ports[port] += cycles
-            taken_in, taken_out = (copy.cycles for copy in copies)
-            longest_in, longest_out = max(longest_in, taken_in), max(longest_out, taken_out)
-            serial += times * (work + taken_in + taken_out)
-            overlapped += times * max(work, *ports)
-            for run, job in zip(runs, each, strict=True):
-                total += _of_run(run, job.layer).times(times)
-        if candidate.placement.double_buffered and candidate.tiling.tiles > 1:
-            serial = min(serial, overlapped + longest_in + longest_out)
-        return replace(total, latency_cycles=serial)
+    def cost(self, candidate: Candidate) -> Cost | None:
+        """A group's cost; None where the engine finds no mapping for some tile in the room that is left."""
+        work = self.work(candidate)
+        for job in work.open_jobs() if work is not None else ():
+            if isinstance(self.runner.run(job), Infeasible):
+                return None
+        return None if work is None else work.cost()
 
     def bound(self, candidate: Candidate) -> Cost:
-        """What no mapping of a candidate can beat, in every part.
+        """What no mapping of a candidate can beat, in every part, told without its tiles one by one: by what each layer
+        takes for the different parts that it is cut into (`Least`), and by what is copied in all.
 
-        No step of the array does more MACs than it has PEs; whatever is fetched or stored crosses a port of the last
-        memory at its width and price, weights that stream once for each tile at least.
+        Work and copies overlap at most as far as the last memory allows.
         """
-        tiling, network, last = candidate.tiling, self.network, self.arch.memories[-1]
-        group, macs, mac_pj, weights = tiling.group, 0, 0.0, 0
+        tiling, network, placement, last = candidate.tiling, self.network, candidate.placement, self.arch.memories[-1]
+        group, home, kept = tiling.group, placement.maps, placement.weights
         inputs = tiling.area(group.entry) * network.position_bits(group, group.entry)
         outputs = tiling.area(group.exit) * network.position_bits(group, group.exit)
+        loaded = self._loaded(candidate)
+        serial, energy, weights, macs = loaded.latency_cycles, loaded.energy_pj, loaded.dram_bits[0], 0
+        pins = {"I": home, "O": home} if kept is None else {"I": home, "O": home, "W": kept}
         for number in group.items:
             item = network.items[number]
-            if not isinstance(item, WorkloadLayer):
-                continue
-            layer = item.layer
-            done = layer.macs // (layer.size("OY") * layer.size("OX")) * tiling.area(number)
-            macs += done
-            mac_pj += done * self.arch.mac_energy_pj * layer.weight_bits * layer.input_bits / 64
-            if group.entry in network.producers[number] and group.entry not in candidate.staged:
-                inputs = layer.elements("I") * layer.input_bits
-            rounds = 1 if candidate.placement.weights is not None else _working_tiles(tiling, number)
-            weights += rounds * layer.elements("W") * layer.weight_bits
-        reads, writes = (inputs + weights) / last.word_bits, outputs / last.word_bits
-        read, write = last.port_of("W", "to_low"), last.port_of("O", "from_low")
-        busy_read = (inputs + weights) / last.ports[read].bits_per_cycle
-        busy_write = outputs / last.ports[write].bits_per_cycle
-        cycles = max(macs / self.arch.pes, busy_read + busy_write if read == write else max(busy_read, busy_write))
-        energy = mac_pj + reads * last.read_energy_pj + writes * last.write_energy_pj
-        return _safe(Cost(cycles, energy, (weights, inputs, outputs), macs))
+            if isinstance(item, WorkloadLayer):
+                if group.entry in network.producers[number] and group.entry not in candidate.staged:
+                    inputs = item.layer.elements("I") * item.layer.input_bits
+                key = group.exit, tiling.mode, tiling.at, number, home, kept  # other groups with this exit share it
+                if key not in self._leasts:
+                    self._leasts[key] = self._least_of(tiling, number, pins)
+                cycles, pj, bits, done = self._leasts[key]
+                serial, energy, weights, macs = serial + cycles, energy + pj, weights + bits, macs + done
+        fetched, stored = self.copies.fetch(home, "I", inputs), self.copies.store(home, outputs)
+        for end, copy, price in (
+            (group.entry, fetched, last.read_energy_pj),
+            (group.exit, stored, last.write_energy_pj),
+        ):
+            staged = end in candidate.staged
+            energy += copy.energy_pj if staged else copy.bits / last.word_bits * price
+            serial += copy.cycles if staged and not placement.double_buffered else 0.0
+        cycles = max(serial, self.least.crossing_cycles(inputs + weights, outputs))
+        return Cost(cycles, energy, (weights, inputs, outputs), macs).least()
+
+    def _least_of(self, tiling: Tiling, number: int, pins: Mapping[str, int]) -> tuple[float, float, float, int]:
+        """Cycles, pJ, weight bits from the last memory and MACs of a layer with its maps on chip, at least."""
+        rates = self._rates_of(number, pins)
+        rows, columns = tiling.parts(number)
+        served = self.served(number, [height for height, _ in rows], [width for width, _ in columns])
+        cycles, array_pj, input_bits = served.sums(rows, columns, rates.tile_cycles)
+        tiles = sum(times for _, times in rows) * sum(times for _, times in columns)
+        area = tiling.area(number)
+        energy = array_pj + rates.position_pj * area + rates.tile_pj * tiles + rates.input_pj * input_bits
+        return cycles, energy, rates.tile_bits * tiles, rates.position_macs * area
+
+    def _rates_of(self, number: int, pins: Mapping[str, int]) -> _Rates:
+        key = number, *pins.values()
+        if key not in self._rates:
+            item, least, last = self.network.items[number], self.least, self.arch.memories[-1]
+            assert isinstance(item, WorkloadLayer)
+            layer, whole = item.layer, item.layer.size("OY") * item.layer.size("OX")
+            weights, outputs = layer.elements("W") * layer.weight_bits, layer.elements("O") * layer.output_bits
+            streamed = 0 if "W" in pins else weights
+            crossing = streamed / last.word_bits * last.read_energy_pj
+            self._rates[key] = _Rates(
+                position_macs=layer.macs // whole,
+                position_pj=(least.mac_pj(layer) + least.passing_pj("O", pins) * outputs) / whole,
+                tile_bits=streamed,
+                tile_cycles=least.crossing_cycles(streamed, 0.0),
+                tile_pj=least.passing_pj("W", pins) * weights + crossing,
+                input_pj=least.passing_pj("I", pins),
+            )
+        return self._rates[key]
+
+    def served(self, number: int, heights: Sequence[int], widths: Sequence[int]) -> Served:
+        """The least for serving the array with parts of a layer: these, and all that are known of by now."""
+        known = self._served.get(number)
+        if known is None or not known.has(heights, widths):
+            item = self.network.items[number]
+            assert isinstance(item, WorkloadLayer)
+            high, wide = ({*self.exits.made(number, axis)} for axis in AXES)
+            known = self.least.served(item.layer, sorted(high.union(heights)), sorted(wide.union(widths)))
+            self._served[number] = known
+        return known
+
+    def work(self, candidate: Candidate) -> Work | None:
+        """What a candidate has the chip do; None where there is no room for it."""
+        seats = self._seats_of(candidate)
+        if seats is None:
+            return None
+        kinds = []
+        for down in candidate.tiling.rows:
+            for across in candidate.tiling.columns:
+                jobs = tuple(job for seat in seats if (job := seat.job(down, across)) is not None)
+                kinds.append(Kind(down.times * across.times, self._copies(candidate, down, across), jobs))
+        return Work(candidate, kinds, self._loaded(candidate), self.runner.ports)
 
     def _loaded(self, candidate: Candidate) -> Cost:
         """Weights that stay on chip, fetched once."""
         home = candidate.placement.weights
         if home is None:
             return Cost()
-        copy = fetch(self.arch, home, "W", candidate.placement.demand.weights)
+        copy = self.copies.fetch(home, "W", candidate.placement.demand.weights)
         return Cost(copy.cycles, copy.energy_pj, (copy.bits, 0.0, 0.0))
 
-    def _copies(self, candidate: Candidate, row: int, column: int) -> tuple[Copy, Copy]:
+    def _copies(self, candidate: Candidate, down: StepKind, across: StepKind) -> tuple[Copy, Copy]:
         """What a tile fetches and what it stores, where that is copied."""
-        tiling, group, home = candidate.tiling, candidate.tiling.group, candidate.placement.maps
-        bits = [
-            _made(tiling, number, row, column) * self.network.position_bits(group, number)
+        group, home = candidate.tiling.group, candidate.placement.maps
+        fetched, stored = (
+            down.made[number] * across.made[number] * self.network.position_bits(group, number)
             if number in candidate.staged
             else 0
             for number in (group.entry, group.exit)
-        ]
-        return fetch(self.arch, home, "I", bits[0]), store(self.arch, home, bits[1])
+        )
+        return self.copies.fetch(home, "I", fetched), self.copies.store(home, stored)
 
-    def _jobs(self, candidate: Candidate, row: int, column: int) -> list[_Job]:
-        """The layers of one tile."""
-        found = []
-        for place, number in enumerate(candidate.tiling.group.items):
-            item = self.network.items[number]
-            if isinstance(item, WorkloadLayer) and _made(candidate.tiling, number, row, column):
-                layer = self._tile_layer(candidate.tiling, number, item.layer, row, column)
-                pins = self._pins(candidate, number)
-                sizes = room_of(self.arch, layer, pins, self._occupied(candidate, place))
-                found.append(_Job(layer, pins, sizes))
-        return found
-
-    def _tile_layer(self, tiling: Tiling, number: int, layer: Layer, row: int, column: int) -> Layer:
-        """The part of a layer that one tile computes."""
-        height, width = int(tiling.rows.maps[number].made[row]), int(tiling.columns.maps[number].made[column])
-        if (height, width) == (layer.size("OY"), layer.size("OX")):
-            return layer
-        above, beside = tiling.rows.windows[number], tiling.columns.windows[number]
-        padding = (int(above.before[row]), int(above.after[row]), int(beside.before[column]), int(beside.after[column]))
-        key = number, height, width, padding
-        if key not in self._tiles:
-            sizes = {"OY": height, "OX": width}
-            dims = tuple(sizes.get(dim, size) for dim, size in zip(LOOP_DIMS, layer.dims, strict=True))
-            self._tiles[key] = replace(layer, dims=dims, padding=padding)
-        return self._tiles[key]
-
-    def _worked(
-        self, jobs: Sequence[tuple[int, _Job]], beside: Cost, hopeless: Callable[[Cost], bool]
-    ) -> dict[_Job, LayerRun] | None:
-        """Each different job (with how often it is done) evaluated, those known from other candidates first.
-
-        Whatever is not evaluated yet counts as the least it can be, so what is told to `hopeless` is never too much.
-        """
-        if any(job.sizes is None for _, job in jobs):
-            return None
-        often: dict[_Job, int] = {}
-        for times, job in jobs:
-            often[job] = often.get(job, 0) + times
-        known = [job for job in often if self.runner.knows(job.layer, job.pins, job.sizes)]
-        fresh = [job for job in often if not self.runner.knows(job.layer, job.pins, job.sizes)]
-        least = sum((self._least(job).times(often[job]) for job in fresh), beside)
-        found: dict[_Job, LayerRun] = {}
-        for number, job in enumerate(known + sorted(fresh, key=lambda job: -often[job] * job.layer.macs)):
-            if number >= len(known):
-                if hopeless(_safe(least)):
-                    return None
-                least += self._least(job).times(-often[job])
-            run = self.runner.run(job.layer, job.pins, job.sizes)
-            if not isinstance(run, LayerRun):
-                return None
-            found[job] = run
-            least += _of_run(run, job.layer).times(often[job])
-        return None if hopeless(_safe(least)) else found
-
-    def _least(self, job: _Job) -> Cost:
-        """What no mapping of a job can beat: as in `bound`, and a cycle for each step that the array needs."""
-        layer, pinned, last = job.layer, dict(job.pins), self.arch.memories[-1]
-        weights = 0.0 if "W" in pinned else float(layer.elements("W") * layer.weight_bits)
-        inputs = 0.0 if "I" in pinned else float(layer.elements("I") * layer.input_bits)
-        outputs = 0.0 if "O" in pinned else float(layer.elements("O") * layer.output_bits)
-        moved = (weights + inputs) * last.read_energy_pj + outputs * last.write_energy_pj
-        mac_pj = layer.macs * self.arch.mac_energy_pj * layer.weight_bits * layer.input_bits / 64
-        steps = min(spatial.steps for spatial in candidates(self.arch, layer))
-        return Cost(steps, mac_pj + moved / last.word_bits, (weights, inputs, outputs), layer.macs)
-
-    def _pins(self, candidate: Candidate, number: int) -> Pins:
+    def _seats_of(self, candidate: Candidate) -> list[_Seat] | None:
+        """The layers of a candidate, each in the place that it has on chip; None where one has no room."""
         group, placement = candidate.tiling.group, candidate.placement
-        streams = {group.entry, group.exit} - candidate.staged
-        pins = [] if placement.weights is None else [("W", placement.weights)]
-        if self.network.producers[number][0] not in streams:
-            pins.append(("I", placement.maps))
-        if number not in streams:
-            pins.append(("O", placement.maps))
-        return tuple(pins)
-
-    def _occupied(self, candidate: Candidate, place: int) -> dict[int, int]:
-        """Bits by memory that the group takes while its item at this place runs."""
-        placement = candidate.placement
-        demand = placement.demand
-        found = {placement.maps: demand.alive[place] + demand.caches}
-        if placement.weights is not None:
-            found[placement.weights] = found.get(placement.weights, 0) + demand.weights
+        streams, kept = {group.entry, group.exit} - candidate.staged, placement.weights
+        found = []
+        for place, number in enumerate(group.items):
+            item = self.network.items[number]
+            if not isinstance(item, WorkloadLayer):
+                continue
+            pins: Pins = () if kept is None else (("W", kept),)
+            pins += () if self.network.producers[number][0] in streams else (("I", placement.maps),)
+            pins += () if number in streams else (("O", placement.maps),)
+            occupied = {placement.maps: placement.demand.alive[place] + placement.demand.caches}
+            if kept is not None:
+                occupied[kept] = occupied.get(kept, 0) + placement.demand.weights
+            room = room_of(self.arch, pins, occupied)
+            if room is None:
+                return None
+            if (number, pins, room) not in self._seats:
+                self._seats[number, pins, room] = _Seat(self, number, item.layer, pins, room)
+            found.append(self._seats[number, pins, room])
         return found
 
 
-def _made(tiling: Tiling, number: int, row: int, column: int) -> int:
-    return int(tiling.rows.maps[number].made[row]) * int(tiling.columns.maps[number].made[column])
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    """What parts of a layer cost at least beside serving the array: for each position of its map, for each tile (its
+    weights), and for each input bit that passes between memories.
+    """
+
+    position_macs: int
+    position_pj: float
+    tile_bits: int
+    tile_cycles: float
+    tile_pj: float
+    input_pj: float
 
 
-def _working_tiles(tiling: Tiling, number: int) -> int:
-    """How many tiles compute some of a map."""
-    rows, columns = tiling.rows.maps[number], tiling.columns.maps[number]
-    return int((rows.made > 0).sum()) * int((columns.made > 0).sum())
+class _Seat:
+    """A layer in a group: the operands that are on chip, and the room that the others have."""
 
+    def __init__(self, model: FusedModel, number: int, layer: Layer, pins: Pins, room: Room) -> None:
+        self._model, self._number, self._layer, self._pins, self._room = model, number, layer, pins, room
+        self._known: dict[tuple[int, int, tuple[int, int], tuple[int, int]], Job] = {}
 
-def _tile_kinds(tiling: Tiling) -> Iterator[tuple[int, int, int]]:
-    """(how many tiles, a row step and a column step that stand for them)."""
-    for row, down in tiling.rows.kinds:
-        for column, across in tiling.columns.kinds:
-            yield down * across, row, column
+    def job(self, down: StepKind, across: StepKind) -> Job | None:
+        """The part of the layer that one tile computes; None where it has none."""
+        number = self._number
+        key = down.made[number], across.made[number], down.padding[number], across.padding[number]
+        if key not in self._known:
+            if not key[0] or not key[1]:
+                return None
+            self._known[key] = self._made(*key)
+        return self._known[key]
+
+    def _made(self, height: int, width: int, beside: tuple[int, int], along: tuple[int, int]) -> Job:
+        layer, model = self._layer, self._model
+        sizes = {"OY": height, "OX": width}
+        dims = tuple(sizes.get(dim, size) for dim, size in zip(LOOP_DIMS, layer.dims, strict=True))
+        tile = layer if dims == layer.dims else replace(layer, dims=dims, padding=(*beside, *along))
+        job = model.runner.job(tile, self._pins, self._room.around(tile))
+        if job.least is None:
+            least = model.least.of(
+                tile, dict(self._pins), model.served(self._number, (height,), (width,)).of(height, width)
+            )
+            job.least = LayerRun(least.latency_cycles, least.energy_pj, least.dram_bits, ())
+        return job

@@ -80,54 +80,69 @@ class Network:
         """Every region with a single entry and a single exit that has a layer and at least two items.
 
         A region with entry e and exit x is what leads to x without passing e: each of its items is read inside alone,
-        so leads to x inside; and all that is read inside but e's map is of the region. So (e, x) says all of it, and
-        there are at most as many as pairs of items.
+        so leads to x inside; and all that is read inside but e's map is of the region. So (e, x) says all of it; and
+        whatever leads to x from outside passes e, so e is one of the `dominators` of x. Those one behind the other
+        make ever larger regions: what may not be fused bars all further ones.
         """
         for last in range(len(self.items)):
-            before: set[int] = set()
-            for entry in sorted(self._ancestors(last), reverse=True):
-                group = self._region(entry, last)
-                if group is not None and len(group.items) > 1 and group.mask not in before:
-                    before.add(group.mask)
-                    yield group
+            inside: set[int] = set()
+            exit_of_step = last
+            for entry in self._dominators(last):
+                step = self._between(entry, exit_of_step)
+                if not all(self._fusible(number, last) for number in step):
+                    break
+                inside |= step
+                exit_of_step = entry
+                if len(inside) > 1 and self._is_region(inside, last):
+                    yield Group(entry, tuple(sorted(inside)))
 
-    def _ancestors(self, number: int) -> set[int]:
-        found: set[int] = set()
-        open_items = [number]
+    def _dominators(self, number: int) -> Iterator[int]:
+        """What every path from where the network begins to an item passes before it, the nearest first."""
+        nearest = self._nearest_dominator[number]
+        while nearest is not None:
+            yield nearest
+            nearest = None if nearest == SOURCE else self._nearest_dominator[nearest]
+
+    @cached_property
+    def _nearest_dominator(self) -> tuple[int | None, ...]:
+        """By item; None where paths to it share no item. Cooper, Harvey, Kennedy 2001: where producers' chains meet."""
+        found: list[int | None] = []
+
+        def meet(a: int | None, b: int | None) -> int | None:
+            while a != b:
+                if a is None or b is None:
+                    return None
+                a, b = (found[a] if a != SOURCE else None, b) if a > b else (a, found[b] if b != SOURCE else None)
+            return a
+
+        for producers in self.producers:
+            nearest = producers[0] if producers else None
+            for producer in producers[1:]:
+                nearest = meet(nearest, producer)
+            found.append(nearest)
+        return tuple(found)
+
+    def _between(self, entry: int, last: int) -> set[int]:
+        """What leads to an item from one of its dominators, the item included."""
+        inside, open_items = {last}, [last]
         while open_items:
             for producer in self.producers[open_items.pop()]:
-                if producer not in found:
-                    found.add(producer)
-                    if producer != SOURCE:
-                        open_items.append(producer)
-        return found
-
-    def _region(self, entry: int, last: int) -> Group | None:
-        """What lies between, if it is a region that can be fused."""
-        inside, open_items = {last}, [last]
-        reads_entry = False
-        while open_items:
-            number = open_items.pop()
-            producers = self.producers[number]
-            if not producers or not self._fusible(number, last):
-                return None
-            for producer in producers:
-                if producer == entry:
-                    reads_entry = True
-                elif producer == SOURCE:
-                    return None
-                elif producer not in inside:
+                if producer != entry and producer not in inside:
                     inside.add(producer)
                     open_items.append(producer)
-        items = tuple(sorted(inside))
-        alone = all(set(self.readers[i]) <= inside and self.readers[i] for i in items[:-1])
-        computes = any(isinstance(self.items[i], WorkloadLayer) for i in items)
-        return Group(entry, items) if reads_entry and alone and computes else None
+        return inside
+
+    def _is_region(self, inside: set[int], last: int) -> bool:
+        """Whether nothing of it but the last is read outside, and some of it computes."""
+        alone = all(self.readers[i] and inside.issuperset(self.readers[i]) for i in inside if i != last)
+        return alone and any(isinstance(self.items[i], WorkloadLayer) for i in inside)
 
     def _fusible(self, number: int, last: int) -> bool:
-        """Known shape, one count of repeats, and no product of two activations, whose weights would be a map."""
+        """Reads something, of known shape, one count of repeats, and no product of two activations, whose weights would
+        be a map.
+        """
         item = self.items[number]
-        product = isinstance(item, WorkloadLayer) and len(item.after) > 1
+        product = not self.producers[number] or (isinstance(item, WorkloadLayer) and len(item.after) > 1)
         known = all(self.shape(p, number) is not None for p in self.producers[number])
         return not product and known and item.repeat == self.items[last].repeat
 

@@ -15,13 +15,14 @@ from functools import lru_cache
 import numpy as np
 
 from workbench.problem.arch import Arch
-from workbench.problem.layer import LOOP_DIMS, Layer
-from workbench.problem.metrics import Infeasible, LayerMapping, Metrics
+from workbench.problem.layer import Layer
+from workbench.problem.metrics import Infeasible
 from workbench.simulators.loopnest.allocate import Rows, fitting
 from workbench.simulators.loopnest.case import BUSY, LOAD, PERIODS, REAL, Case
 from workbench.simulators.loopnest.cost import Moves
-from workbench.simulators.loopnest.engine import Criterion, evaluate_layer, sliding_loops
-from workbench.simulators.loopnest.orders import OPERANDS, Bools, tabulate
+from workbench.simulators.loopnest.engine import Criterion, Found, best_mappings, evaluate_layer
+from workbench.simulators.loopnest.orders import OPERANDS, Bools, only
+from workbench.simulators.loopnest.outcomes import metrics_of
 from workbench.simulators.loopnest.spatial import candidates
 
 Pins = tuple[tuple[str, int], ...]
@@ -35,13 +36,35 @@ WIDEST = 64
 class LayerRun:
     """What one layer on the array comes to.
 
-    `dram_bits` are those of weights, inputs and outputs; `port_cycles` (q,) how long each port of each memory is busy.
+    `dram_bits` are those of weights, inputs and outputs; `busy_ports` how many cycles each port is busy, by the port's
+    number among those of all memories.
     """
 
     latency_cycles: float
     energy_pj: float
     dram_bits: tuple[float, float, float]
-    port_cycles: tuple[float, ...]
+    busy_ports: tuple[tuple[int, float], ...]
+
+
+class Job:
+    """A layer that the engine may be asked for, with pins and sizes of the memories; `Runner` has equal ones once.
+
+    `outcome` is what the engine said, once it was asked; until then `least` is what it cannot be below, if that is
+    known.
+    """
+
+    __slots__ = ("layer", "least", "macs", "outcome", "pins", "sizes")
+
+    def __init__(self, layer: Layer, pins: Pins, sizes: tuple[int, ...]) -> None:
+        self.layer, self.pins, self.sizes, self.macs = layer, pins, sizes, layer.macs
+        self.outcome: LayerRun | Infeasible | None = None
+        self.least: LayerRun | None = None
+
+    def told(self) -> LayerRun:
+        """What is known of it."""
+        known = self.outcome if isinstance(self.outcome, LayerRun) else self.least
+        assert known is not None
+        return known
 
 
 @lru_cache(maxsize=65_536)
@@ -56,19 +79,22 @@ class Runner:
         self.arch, self.factors = arch, factors
         self.criterion: Criterion = criterion
         self.sizes = tuple(memory.size_bits for memory in arch.memories)
-        self._known: dict[tuple[object, ...], LayerRun | Infeasible] = {}
+        self.ports = sum(len(memory.ports) for memory in arch.memories)
+        self._jobs: dict[tuple[object, ...], Job] = {}
 
-    def run(self, layer: Layer, pins: Pins = (), sizes: tuple[int, ...] | None = None) -> LayerRun | Infeasible:
-        """The best mapping found by the criterion, with memories of these sizes, or why there is none."""
+    def job(self, layer: Layer, pins: Pins = (), sizes: tuple[int, ...] | None = None) -> Job:
+        """A layer with operands pinned and memories of these sizes: by default none, and as they are built."""
         sizes = self.sizes if sizes is None else sizes
         key = (_shape_key(layer), pins, sizes)
-        if key not in self._known:
-            self._known[key] = self._evaluate(self._sized(sizes), layer, pins)
-        return self._known[key]
+        if key not in self._jobs:
+            self._jobs[key] = Job(layer, pins, sizes)
+        return self._jobs[key]
 
-    def knows(self, layer: Layer, pins: Pins, sizes: tuple[int, ...] | None) -> bool:
-        """Whether this has been evaluated."""
-        return (_shape_key(layer), pins, sizes) in self._known
+    def run(self, job: Job) -> LayerRun | Infeasible:
+        """The best mapping found by the criterion, or why there is none."""
+        if job.outcome is None:
+            job.outcome = self._evaluate(self._sized(job.sizes), job.layer, job.pins)
+        return job.outcome
 
     def _sized(self, sizes: tuple[int, ...]) -> Arch:
         """Sizes alone change; an access costs what it costs in the memory as it is built."""
@@ -76,12 +102,21 @@ class Runner:
         return self.arch if sizes == self.sizes else replace(self.arch, memories=tuple(memories))
 
     def _evaluate(self, arch: Arch, layer: Layer, pins: Pins) -> LayerRun | Infeasible:
-        outcome = evaluate_layer([_widened(arch, layer, pins)], layer, self.criterion, self.factors)[0]
-        if isinstance(outcome, Infeasible):
+        wide = _widened(arch, layer, pins)
+        best: tuple[tuple[float, float, int], Found, int] | None = None
+        for found in best_mappings([wide], layer, self.criterion, self.factors):
+            for i in range(len(found.rows)):
+                _, score = found.best_of(i)
+                if best is None or score < best[0]:
+                    best = score, found, i
+        run = None if best is None else _costed(arch, pins, *best[1:])
+        if run is not None:
+            return run
+        if not pins:
+            outcome = evaluate_layer([arch], layer, self.criterion, self.factors)[0]
+            assert isinstance(outcome, Infeasible)
             return outcome
-        return _costed(arch, layer, outcome, pins) or Infeasible(
-            "the pinned operands leave no room", "memories", 1.0, 0.0
-        )
+        return Infeasible("no mapping fits beside what is pinned", "memories", 1.0, 0.0)
 
 
 def _widened(arch: Arch, layer: Layer, pins: Pins) -> Arch:
@@ -109,13 +144,17 @@ def own_bits(layer: Layer, operand: str) -> int:
     return layer.elements("O") * max(layer.partial_bits, layer.output_bits)
 
 
-def _costed(arch: Arch, layer: Layer, metrics: Metrics, pins: Pins) -> LayerRun | None:
-    """A mapping's cost with operands pinned; None where it does not fit then."""
-    assert metrics.mapping is not None
-    found = _given(arch, layer, metrics.mapping)
-    if found is None:
+def _costed(arch: Arch, pins: Pins, found: Found, i: int) -> LayerRun | None:
+    """What a mapping that was found costs on the architecture itself, operands pinned; None where it does not fit then.
+
+    Nor is there such a mapping where the architecture has no such unrolling: generated ones go by the widths of ports.
+    """
+    layer, spatial = found.case.layer, found.case.spatials[int(found.rows.design[i])]
+    if not any(each.mean == spatial.mean for each in candidates(arch, layer)):
         return None
-    case, rows = found
+    case = Case(layer, [arch], [spatial], only(found.case.orders, int(found.rows.order[i])))
+    zero = np.zeros(1, dtype=np.int64)
+    rows = Rows(zero, zero, found.rows.cut[:, [i]], np.ones(1, dtype=bool))
     gone = np.zeros(len(case.shape.links), dtype=bool)
     for operand, home in pins:
         above = [p for p in case.shape.of(operand) if case.shape.places[p].memory >= home]
@@ -130,32 +169,15 @@ def _costed(arch: Arch, layer: Layer, metrics: Metrics, pins: Pins) -> LayerRun 
         latency = case.total + float((edges.stall + edges.onload + edges.offload)[0]) + float(case.drain[0])
         energy = float(case.mac_pj[0] + moves.link_energies()[~gone].sum())
     else:
+        metrics = metrics_of(found.case, found.rows, found.winners, i)
         latency, energy = metrics.latency_cycles, metrics.energy_pj
     spot, port = case.shape.link_spot, case.shape.link_port
     moved = case.tables.links[:, 0, np.arange(len(spot)), moves.below[spot, 0]]  # (7, l)
     cycles = np.bincount(port, moved[LOAD] + moved[REAL] * (moved[PERIODS] > 0), minlength=case.width.shape[1])
     bits = np.bincount(case.shape.link_operand, moved[BUSY] * case.width[0, port], minlength=len(OPERANDS))
     weights, inputs, outputs = (float(bits[OPERANDS.index(operand)]) for operand in ("W", "I", "O"))
-    return LayerRun(latency, energy, (weights, inputs, outputs), tuple(cycles.tolist()))
-
-
-def _given(arch: Arch, layer: Layer, mapping: LayerMapping) -> tuple[Case, Rows] | None:
-    """A mapping as a case of its own, with its one order and cuts; None where the architecture has no such unrolling:
-    generated ones go by the widths of ports.
-    """
-    spatial = next((s for s in candidates(arch, layer) if s.mean == mapping.spatial), None)
-    if spatial is None:
-        return None
-    loops = [loop for level in mapping.temporal[0][1] for loop in level.loops]
-    kinds = sorted(set(loops), key=lambda loop: (LOOP_DIMS.index(loop[0]), loop[1]))
-    order = np.array([[kinds.index(loop) for loop in loops]], dtype=np.int64).reshape(1, len(loops))
-    case = Case(layer, [arch], [spatial], tabulate(kinds, order, sliding_loops(layer)))
-    cut = np.zeros((len(case.shape.places), 1), dtype=np.int64)
-    for operand, levels in mapping.temporal:
-        ends = np.cumsum([len(level.loops) for level in levels])
-        cut[case.shape.of(operand), 0] = ends
-    zero = np.zeros(1, dtype=np.int64)
-    return case, Rows(zero, zero, cut, np.ones(1, dtype=bool))
+    busy = tuple((port, taken) for port, taken in enumerate(cycles.tolist()) if taken)
+    return LayerRun(latency, energy, (weights, inputs, outputs), busy)
 
 
 def _fitted(case: Case, rows: Rows, pinned: Sequence[str]) -> bool:

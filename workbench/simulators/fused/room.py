@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import floor, log2
 
-from workbench.problem.arch import Arch, Memory
+from workbench.problem.arch import Arch
 from workbench.problem.layer import Layer
 from workbench.simulators.fused.pinned import Pins, own_bits
 
@@ -16,31 +17,36 @@ GRID = 4
 """Free room counts in steps of an octave's fourth part, rounded down, so that layers see few different memories."""
 
 
-def room_of(arch: Arch, layer: Layer, pins: Pins, occupied: Mapping[int, int]) -> tuple[int, ...] | None:
-    """The sizes of the memories for a layer; `occupied` are bits by memory that the group takes, the layer's included.
+@dataclass(frozen=True)
+class Room:
+    """Sizes of the memories as a group leaves them, and by memory the pinned operands that lie there on top of that."""
 
-    None: no room is left. Without pins and with nothing occupied they are those of the architecture itself.
+    sizes: tuple[int, ...]
+    held: tuple[tuple[int, tuple[str, ...]], ...]
+
+    def around(self, layer: Layer) -> tuple[int, ...]:
+        """The sizes for one layer: the engine counts what is pinned in or below a memory as held in it."""
+        found = list(self.sizes)
+        for m, pinned in self.held:
+            found[m] += sum(own_bits(layer, operand) for operand in pinned)
+        return tuple(found)
+
+
+def room_of(arch: Arch, pins: Pins, occupied: Mapping[int, int]) -> Room | None:
+    """For layers with these pins; `occupied` are bits by memory that the group takes, the layer's included.
+
+    None: no room is left. Without pins and with nothing occupied it is the architecture itself.
     """
-    sizes = []
     homes = dict(pins)
-    for m, memory in enumerate(arch.memories):
-        last = m == len(arch.memories) - 1
-        size = memory.size_bits if last else _left(memory, m, layer, homes, occupied.get(m, 0))
-        if size is None:
-            return None
-        sizes.append(size)
-    return tuple(sizes)
-
-
-def _left(memory: Memory, number: int, layer: Layer, pins: Mapping[str, int], occupied: int) -> int | None:
-    pinned = [operand for operand in memory.operands if pins.get(operand, number + 1) <= number]
-    if not pinned and not occupied:
-        return memory.size_bits
-    if len(pinned) == len(memory.operands):
-        return AMPLE
-    free = memory.size_bits - occupied
-    if free < 1:
-        return None
-    # The engine counts what is pinned in or below a memory as held in it.
-    held = sum(own_bits(layer, operand) for operand in pinned)
-    return held + int(2 ** (floor(GRID * log2(free)) / GRID))
+    sizes, held = [memory.size_bits for memory in arch.memories], []
+    for m, memory in enumerate(arch.memories[:-1]):
+        pinned = tuple(operand for operand in memory.operands if homes.get(operand, m + 1) <= m)
+        if len(pinned) == len(memory.operands):
+            sizes[m] = AMPLE
+        elif pinned or occupied.get(m, 0):
+            free = memory.size_bits - occupied.get(m, 0)
+            if free < 1:
+                return None
+            sizes[m] = int(2 ** (floor(GRID * log2(free)) / GRID))
+            held.append((m, pinned))
+    return Room(tuple(sizes), tuple(held))

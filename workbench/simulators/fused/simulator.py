@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from workbench.problem.metrics import Metrics, Outcome
 from workbench.problem.space import Design
 from workbench.problem.task import Task
-from workbench.simulators.fused.search import DoesNotFitError, Objective, best_schedule
+from workbench.simulators.fused.order import Objective
+from workbench.simulators.fused.search import DoesNotFitError, best_schedule
 from workbench.simulators.loopnest.simulator import VERSION as ENGINE
 from workbench.simulators.loopnest.simulator import with_levers
 

@@ -15,7 +15,7 @@ from workbench.problem.arch import Arch
 from workbench.problem.graph import Node, WorkloadLayer
 from workbench.problem.receptive import Ints
 from workbench.simulators.fused.network import Group, Network
-from workbench.simulators.fused.tiling import AxisGrid
+from workbench.simulators.fused.tiling import MODES, Mode, Tilings
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,9 @@ class Placement:
 
 @dataclass(frozen=True)
 class Needs:
-    """Bits that a group needs on chip, for every tile height and width (h, w); names as in `Demand`."""
+    """Bits that a group needs on chip, for every overlap mode (in the order of `MODES`), tile height and width
+    (o, h, w); names as in `Demand`.
+    """
 
     alive: tuple[Ints, ...]
     cache_x: Ints
@@ -72,71 +74,78 @@ class Needs:
     copied: Ints
     """What one tile fetches and stores."""
 
-    def at(self, row: int, column: int, weights: int) -> Demand:
-        """Of one tile size."""
+    def at(self, mode: Mode, row: int, column: int, weights: int) -> Demand:
+        """Of one tile size, by its places among heights and widths."""
+        place = MODES.index(mode), row, column
         return Demand(
-            tuple(int(bits[row, column]) for bits in self.alive),
-            int(self.cache_x[row, column]),
-            int(self.cache_y[row, column]),
-            weights,
+            tuple(int(bits[place]) for bits in self.alive), int(self.cache_x[place]), int(self.cache_y[place]), weights
         )
 
 
-def needs_of(network: Network, group: Group, grids: tuple[AxisGrid, AxisGrid], staged: frozenset[int]) -> Needs:
+class Footprints:
+    """Bits of maps and of what is kept of them, for every mode and tile size (o, h, w). Groups with the same exit share
+    those of their inner maps.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int, bool], tuple[Ints, Ints, Ints]] = {}
+
+    def of(self, tilings: Tilings, number: int) -> tuple[Ints, Ints, Ints]:
+        """The largest tile; the columns of the tile before that are read again; the rows of those above.
+
+        What both of the latter would hold is the rows' alone.
+        """
+        group = tilings.group
+        key = group.exit, number, number == group.entry
+        if key not in self._known:
+            each = tilings.network.position_bits(group, number)
+            rows, columns = tilings.every("y"), tilings.every("x")
+            down, across = [grid.span(number) for grid in rows], [grid.span(number) for grid in columns]
+            high = np.array([span.most_made for span in down])[:, :, None] * each
+            wide = np.array([grid.widest(number) for grid in columns])[:, None, :] * each
+            size = high * np.array([span.most_made for span in across])[:, None, :]
+            beside = high * np.array([span.most_kept for span in across])[:, None, :]
+            self._known[key] = size, beside, np.array([span.most_kept for span in down])[:, :, None] * wide
+        return self._known[key]
+
+
+def needs_of(tilings: Tilings, staged: frozenset[int], footprints: Footprints) -> Needs:
     """What a group needs at every tile size. `staged` are the entry or the exit, where their tiles are copied from or
     to DRAM; else they stream between DRAM and the array, and take no room of their own.
     """
-    rows, columns = grids
-    sizes = {
-        number: rows.most(rows.maps[number].made)[:, None]
-        * columns.most(columns.maps[number].made)
-        * network.position_bits(group, number)
-        for number in (group.entry, *group.items)
-    }
-    none = np.zeros_like(sizes[group.exit])
-    held = {n: none if n in (group.entry, group.exit) and n not in staged else bits for n, bits in sizes.items()}
-    cache_x, cache_y = _caches(network, group, grids)
-    copied = sum((sizes[number] for number in staged), none)
-    return Needs(_alive(network, group, held), cache_x + none, cache_y + none, copied)
+    group = tilings.group
+    of_maps = {number: footprints.of(tilings, number) for number in (group.entry, *group.items)}
+    none = np.zeros_like(of_maps[group.exit][0])
+    held = {number: size for number, (size, _, _) in of_maps.items()}
+    held |= dict.fromkeys({group.entry, group.exit} - staged, none)
+    again = [kept for number, (_, *kept) in of_maps.items() if number != group.exit]
+    copied = sum((held[number] for number in staged), none)
+    beside, below = (sum(kept, none) for kept in zip(*again, strict=True))
+    return Needs(_alive(tilings.network, group, held), beside, below, copied)
 
 
 def _alive(network: Network, group: Group, held: dict[int, Ints]) -> tuple[Ints, ...]:
     """What lies in memory while each item runs."""
     alive = []
-    none = np.zeros_like(held[group.exit])
     lying = {group.entry: held[group.entry]}
     left = {number: len(network.readers[number]) for number in group.items[:-1]} | {group.exit: 0}
     left[group.entry] = sum(group.entry in network.producers[i] for i in group.items)
     for number in group.items:
         item, own = network.items[number], held[number]
-        if isinstance(item, WorkloadLayer):  # may lie there as partial sums before it is finished
-            own = own * max(item.layer.partial_bits, item.layer.output_bits) // item.layer.output_bits
+        # What a layer makes may lie there as partial sums before it is finished.
+        if isinstance(item, WorkloadLayer) and item.layer.partial_bits > item.layer.output_bits:
+            own = own * item.layer.partial_bits // item.layer.output_bits
         read = set(network.producers[number])
         for producer in read:
             left[producer] -= 1
         if isinstance(item, Node) and item.op in ("add", "mul", "activation"):
             for producer in read:  # value by value: it is written over what nobody reads again
                 own = own if left[producer] else np.minimum(own, np.maximum(held[number] - lying[producer], 0))
-        alive.append(sum(lying.values(), none) + own)
+        alive.append(sum(lying.values(), own))
         lying[number] = held[number]
         for other in [other for other in lying if not left[other] and other != group.exit]:
             del lying[other]
     return tuple(alive)
-
-
-def _caches(network: Network, group: Group, grids: tuple[AxisGrid, AxisGrid]) -> tuple[Ints, Ints]:
-    """Bits kept between tiles: of every map that is read again, the columns of the tile before and the rows of the
-    tiles above. What both would hold is the rows' alone.
-    """
-    rows, columns = grids
-    beside = below = np.zeros((1, 1), dtype=np.int64)
-    for number in (group.entry, *group.items[:-1]):
-        each = network.position_bits(group, number)
-        down, across = rows.maps[number], columns.maps[number]
-        beside = beside + columns.most(across.kept) * rows.most(down.made)[:, None] * each
-        wide = across.stop[columns.last] - across.start[columns.first]
-        below = below + rows.most(down.kept)[:, None] * wide * each
-    return beside, below
 
 
 def weight_bits(network: Network, group: Group) -> int:

@@ -3,11 +3,15 @@
 Rows and columns are independent: tile (i, j) computes the rows of row step i by the columns of column step j. Along a
 cached axis a tile computes what no earlier one has, and takes the rest of what it reads from the cache; along any
 other it computes all that it reads (DeFiNES, modes (0,0), (1,0) and (1,1)).
+
+What a tile of the last map needs of a map before it depends on what lies between the two alone. So groups with the same
+exit share it: it is worked out once for each exit, axis and kind, for all tile sizes at once (`Backwards`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -23,102 +27,157 @@ CACHED_AXES: dict[Mode, tuple[Axis, ...]] = {"recompute": (), "horizontal": ("x"
 MODES: tuple[Mode, ...] = ("recompute", "horizontal", "cached")
 
 _FAR = np.int64(2**62)
+_APART = 2**40
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Span:
-    """One map along one axis, for each step (t,): what is made (or fetched), and what is read of it in all."""
+    """One map along one axis, for each step (t,): what is made (or fetched), and what is read of it in all.
+
+    Steps of all tile sizes (s,) may stand one after the other; `begins` (s,) says where each size's do.
+    """
 
     start: Ints
     stop: Ints
     needed: Ints  # the first position that a reader reads
+    begins: Ints
+    _counts: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def made(self) -> Ints:
         """(t,): positions that the step makes."""
         found: Ints = self.stop - self.start
         return found
 
-    @property
+    @cached_property
     def kept(self) -> Ints:
         """(t,): positions of earlier steps that this one reads from the cache."""
         found: Ints = np.maximum(self.start - np.minimum(self.needed, self.start), 0)
         return found
 
+    @cached_property
+    def most_made(self) -> Ints:
+        """(s,): the most that a step makes."""
+        found: Ints = np.maximum.reduceat(self.made, self.begins)
+        return found
+
+    @cached_property
+    def most_kept(self) -> Ints:
+        """(s,): the most that a step reads from the cache."""
+        found: Ints = np.maximum.reduceat(self.kept, self.begins)
+        return found
+
+    @cached_property
+    def total(self) -> list[int]:
+        """(s,): positions made in all steps together, those made again included."""
+        found: list[int] = np.add.reduceat(self.made, self.begins).tolist()
+        return found
+
+    def counts(self, at: int) -> list[tuple[int, int]]:
+        """(positions made, by how many steps) of one size, without the steps that make nothing."""
+        if at not in self._counts:
+            end = self.begins[at + 1] if at + 1 < len(self.begins) else len(self.start)
+            found = Counter(self.made[self.begins[at] : end].tolist())
+            self._counts[at] = [(made, steps) for made, steps in found.items() if made]
+        return self._counts[at]
+
+
+@dataclass(frozen=True)
+class StepKind:
+    """Steps that make, read and pad alike: how many there are, what each makes of every map, and the padding before and
+    after that every item sees.
+    """
+
+    times: int
+    made: dict[int, int]
+    padding: dict[int, tuple[int, int]]
+
 
 @dataclass(frozen=True)
 class Steps:
-    """A group along one axis: `maps` by item (`SOURCE`: the network's input), `windows` what each item reads first."""
+    """A group along one axis, for steps (t,) of one size or of several, one behind the other: `maps` by item (`SOURCE`:
+    the network's input), `windows` what each item reads first.
+    """
 
     maps: dict[int, Span]
     windows: dict[int, Reads]
 
     @cached_property
-    def kinds(self) -> tuple[tuple[int, int], ...]:
-        """(step, how many steps are like it): steps that make, read and pad alike are one kind."""
-        columns = [part for span in self.maps.values() for part in (span.made, span.kept)]
-        for window in self.windows.values():
-            columns += [np.maximum(window.stop - window.start, 0), window.before, window.after]
-        found: dict[bytes, list[int]] = {}
-        for step, like in enumerate(np.stack(columns, axis=1)):
-            found.setdefault(like.tobytes(), []).append(step)
-        return tuple((steps[0], len(steps)) for steps in found.values())
+    def _made(self) -> Ints:
+        return np.stack([span.made for span in self.maps.values()])
 
     @cached_property
-    def count(self) -> int:
-        """The number of steps."""
-        return len(next(iter(self.maps.values())).start)
+    def _padding(self) -> Ints:
+        windows = self.windows.values()
+        return np.stack([[window.before for window in windows], [window.after for window in windows]])
 
-    def total(self, number: int) -> int:
-        """Positions of a map made in all steps together, those made again included."""
-        return int(self.maps[number].made.sum())
+    @cached_property
+    def _alike(self) -> Ints:
+        """(t, ...): what steps of one kind have in common."""
+        kept = [span.kept for span in self.maps.values()]
+        read = [np.maximum(window.stop - window.start, 0) for window in self.windows.values()]
+        return np.concatenate([self._made, kept, read, *self._padding]).T.copy()
+
+    def kinds(self, part: slice) -> tuple[StepKind, ...]:
+        """The different steps of a part."""
+        found: dict[bytes, list[int]] = {}
+        for step, like in enumerate(self._alike[part], start=part.start):
+            found.setdefault(like.tobytes(), []).append(step)
+        kinds = []
+        for steps in found.values():
+            made = dict(zip(self.maps, self._made[:, steps[0]].tolist(), strict=True))
+            padding = map(tuple, self._padding[:, :, steps[0]].T.tolist())
+            kinds.append(StepKind(len(steps), made, dict(zip(self.windows, padding, strict=True))))
+        return tuple(kinds)
 
 
-class AxisGrid:
-    """A group along one axis, for every tile size there: steps of all sizes stand one after the other in each array.
+class Backwards:
+    """What the tiles of one exit make of the maps before it along one axis, for every tile size.
 
-    Every map is made from its first position to its last, even where nothing reads the end of it, as without fusion.
+    Every map is made from its first position to its last, even where nothing reads the end of it, as without fusion;
+    a group's entry is fetched as needed.
     """
 
-    def __init__(self, network: Network, group: Group, axis: Axis, cached: bool) -> None:
-        most = _extent(_shape(network, group.exit, SOURCE), axis)
-        self.sizes = _sizes(most)
+    def __init__(self, network: Network, last: int, axis: Axis, cached: bool) -> None:
+        self.network, self.axis, self.cached = network, axis, cached
+        most = _extent(_shape(network, last, SOURCE), axis)
+        self.sizes = sizes_of(most)
         each = [np.arange(0, most, size, dtype=np.int64) for size in self.sizes]
-        self.first = np.cumsum([0, *map(len, each[:-1])])
-        self.last = self.first + [len(starts) - 1 for starts in each]
+        self.begins = np.cumsum([0, *map(len, each[:-1])])
+        self.ends = self.begins + [len(starts) - 1 for starts in each]
         starts = np.concatenate(each)
         stops = np.concatenate([np.minimum(begin + size, most) for begin, size in zip(each, self.sizes, strict=True)])
         self._segment = np.repeat(np.arange(len(each)), [len(starts) for starts in each])
-        self.maps = {group.exit: Span(starts, stops, starts)}
+        self.made = {last: Span(starts, stops, starts, self.begins)}
+        self.fetched: dict[int, Span] = {}
         self.windows: dict[int, Reads] = {}
-        needs: dict[int, tuple[Ints, Ints]] = {}
+        self._needs: dict[int, tuple[Ints, Ints]] = {}
+
+    def reach(self, group: Group) -> None:
+        """Works out what is not known yet of a group with this exit.
+
+        All that reads an item inside is inside, and whatever reads the entry on the way to this exit is: so by the time
+        an item's turn comes, all has been worked out that needs it, whatever groups came before.
+        """
         for number in reversed(group.items):
-            if number != group.exit:
-                whole = _extent(_shape(network, number, SOURCE), axis)
-                self.maps[number] = self._made(*needs[number], cached, whole)
-            span, item = self.maps[number], network.items[number]
-            for place, producer in enumerate(network.producers[number]):
-                read = _reads(item, place, axis, span, _shape(network, producer, number))
-                if place == 0:
-                    self.windows[number] = read
-                low, high = needs.get(producer, (read.start, read.stop))
-                needs[producer] = np.minimum(low, read.start), np.maximum(high, read.stop)
-        self.maps[group.entry] = self._made(*needs[group.entry], cached, None)
+            if number not in self.windows:
+                self._read(number)
+        if group.entry not in self.fetched:
+            self.fetched[group.entry] = self._span(*self._needs[group.entry], None)
 
-    def steps(self, at: int) -> Steps:
-        """The steps of one size."""
-        part = slice(self.first[at], self.last[at] + 1)
-        return Steps(
-            {n: Span(s.start[part], s.stop[part], s.needed[part]) for n, s in self.maps.items()},
-            {n: Reads(w.start[part], w.stop[part], w.before[part], w.after[part]) for n, w in self.windows.items()},
-        )
+    def _read(self, number: int) -> None:
+        network, item = self.network, self.network.items[number]
+        if number not in self.made:
+            whole = _extent(_shape(network, number, SOURCE), self.axis)
+            self.made[number] = self._span(*self._needs[number], whole)
+        for place, producer in enumerate(network.producers[number]):
+            read = _reads(item, place, self.axis, self.made[number], _shape(network, producer, number))
+            if place == 0:
+                self.windows[number] = read
+            low, high = self._needs.get(producer, (read.start, read.stop))
+            self._needs[producer] = np.minimum(low, read.start), np.maximum(high, read.stop)
 
-    def most(self, positions: Ints) -> Ints:
-        """(sizes,): the most of any step of a size."""
-        found: Ints = np.maximum.reduceat(positions, self.first)
-        return found
-
-    def _made(self, low: Ints, high: Ints, cached: bool, whole: int | None) -> Span:
+    def _span(self, low: Ints, high: Ints, whole: int | None) -> Span:
         """What each step makes of a map, of which it needs [low, high).
 
         `whole`: the size of a map that is made to its last position; None for one that is fetched as needed.
@@ -127,16 +186,50 @@ class AxisGrid:
         floor = self._segment * _APART
         stop = np.maximum.accumulate(high + floor) - floor
         if whole is not None:
-            stop[self.last] = whole
+            stop[self.ends] = whole
         done = np.concatenate([[0], stop[:-1]])
-        done[self.first] = 0 if whole is not None else np.minimum(low, stop)[self.first]
+        done[self.begins] = 0 if whole is not None else np.minimum(low, stop)[self.begins]
         # What lies between two windows is made, though not fetched.
         first = done if whole is not None else np.maximum(done, np.minimum(low, stop))
-        start = first if cached else np.minimum(low, first)
-        return Span(start, stop, np.minimum(low, start))
+        start = first if self.cached else np.minimum(low, first)
+        return Span(start, stop, np.minimum(low, start), self.begins)
 
 
-_APART = 2**40
+class AxisGrid:
+    """A group along one axis, for every tile size there."""
+
+    def __init__(self, backwards: Backwards, group: Group) -> None:
+        backwards.reach(group)
+        self._backwards, self._group = backwards, group
+        self.sizes = backwards.sizes
+        self._kinds: dict[int, tuple[StepKind, ...]] = {}
+
+    def span(self, number: int) -> Span:
+        """A map of the group."""
+        return self._backwards.fetched[number] if number == self._group.entry else self._backwards.made[number]
+
+    @cached_property
+    def steps(self) -> Steps:
+        """Those of all sizes."""
+        inside = self._group.items[::-1]
+        maps = {number: self.span(number) for number in (*inside, self._group.entry)}
+        return Steps(maps, {number: self._backwards.windows[number] for number in inside})
+
+    def part(self, at: int) -> slice:
+        """Where the steps of one size are."""
+        return slice(int(self._backwards.begins[at]), int(self._backwards.ends[at]) + 1)
+
+    def kinds(self, at: int) -> tuple[StepKind, ...]:
+        """The different steps of one size."""
+        if at not in self._kinds:
+            self._kinds[at] = self.steps.kinds(self.part(at))
+        return self._kinds[at]
+
+    def widest(self, number: int) -> Ints:
+        """(s,): from the first position that any step makes of a map to the last."""
+        span, backwards = self.span(number), self._backwards
+        found: Ints = span.stop[backwards.ends] - span.start[backwards.begins]
+        return found
 
 
 def _shape(network: Network, number: int, reader: int) -> Shape:
@@ -149,7 +242,7 @@ def _extent(shape: Shape, axis: Axis) -> int:
     return shape.y if axis == "y" else shape.x
 
 
-def _sizes(most: int) -> tuple[int, ...]:
+def sizes_of(most: int) -> tuple[int, ...]:
     """The map whole, in halves, quarters and so on down to single positions."""
     return tuple(dict.fromkeys(-(-most // 2**k) for k in range(most.bit_length() + 1)))
 
@@ -170,46 +263,89 @@ def _reads(item: Item, place: int, axis: Axis, span: Span, given: Shape) -> Read
 
 @dataclass(frozen=True)
 class Tiling:
-    """A group cut into tiles of `height` x `width` positions of its last map."""
+    """A group cut into tiles of the sizes at two places (`at`) of its grids: rows and columns of its last map."""
 
     group: Group
     mode: Mode
-    height: int
-    width: int
-    rows: Steps
-    columns: Steps
+    grids: tuple[AxisGrid, AxisGrid]
+    at: tuple[int, int]
+
+    @property
+    def height(self) -> int:
+        """Rows of the last map in a tile."""
+        return self.grids[0].sizes[self.at[0]]
+
+    @property
+    def width(self) -> int:
+        """Columns of the last map in a tile."""
+        return self.grids[1].sizes[self.at[1]]
+
+    @property
+    def rows(self) -> tuple[StepKind, ...]:
+        """The different steps down the map."""
+        return self.grids[0].kinds(self.at[0])
+
+    @property
+    def columns(self) -> tuple[StepKind, ...]:
+        """The different steps across the map."""
+        return self.grids[1].kinds(self.at[1])
 
     @property
     def tiles(self) -> int:
         """The number of tiles."""
-        return self.rows.count * self.columns.count
+        down, across = (grid.part(at) for grid, at in zip(self.grids, self.at, strict=True))
+        return int((down.stop - down.start) * (across.stop - across.start))
 
     def area(self, number: int) -> int:
         """Positions of a map made by all tiles together."""
-        return self.rows.total(number) * self.columns.total(number)
+        (rows, columns), (down, across) = self.grids, self.at
+        area: int = rows.span(number).total[down] * columns.span(number).total[across]
+        return area
+
+    def parts(self, number: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """What tiles make of a map: each height with how many steps make it, and each width."""
+        (rows, columns), (down, across) = self.grids, self.at
+        return rows.span(number).counts(down), columns.span(number).counts(across)
+
+
+class Exits:
+    """What is known of the tiles of a network's groups, by exit, axis and whether the axis is cached."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self._known: dict[tuple[int, Axis, bool], Backwards] = {}
+
+    def grid(self, group: Group, axis: Axis, cached: bool) -> AxisGrid:
+        """A group along one axis."""
+        key = group.exit, axis, cached
+        if key not in self._known:
+            self._known[key] = Backwards(self.network, group.exit, axis, cached)
+        return AxisGrid(self._known[key], group)
+
+    def made(self, number: int, axis: Axis) -> list[int]:
+        """The different numbers of rows or columns of a map that tiles make, of all groups so far."""
+        spans = (
+            known.made[number] for (_, each, _), known in self._known.items() if each == axis and number in known.made
+        )
+        return sorted(set().union(*(np.unique(span.made).tolist() for span in spans)) - {0})
 
 
 class Tilings:
     """The tilings of a group; along an axis, all sizes are worked out at once."""
 
-    def __init__(self, network: Network, group: Group) -> None:
-        self.network, self.group = network, group
-        self._grids: dict[tuple[Axis, bool], AxisGrid] = {}
-        last = _shape(network, group.exit, SOURCE)
-        self.heights, self.widths = _sizes(last.y), _sizes(last.x)
+    def __init__(self, exits: Exits, group: Group) -> None:
+        self.network, self.group = exits.network, group
+        self._grids = {(axis, cached): exits.grid(group, axis, cached) for axis in AXES for cached in (False, True)}
 
-    def tiling(self, mode: Mode, height: int, width: int) -> Tiling:
-        """One tiling; the sizes are of `heights` and `widths`."""
-        rows, columns = self.grids(mode)
-        below, beside = rows.steps(self.heights.index(height)), columns.steps(self.widths.index(width))
-        return Tiling(self.group, mode, height, width, below, beside)
+    def tiling(self, mode: Mode, row: int = 0, column: int = 0) -> Tiling:
+        """One tiling, by the places of its height and width among the sizes; the map whole by default."""
+        return Tiling(self.group, mode, self.grids(mode), (row, column))
 
     def grids(self, mode: Mode) -> tuple[AxisGrid, AxisGrid]:
         """Rows and columns under an overlap mode."""
-        rows, columns = (self._grid(axis, axis in CACHED_AXES[mode]) for axis in AXES)
+        rows, columns = (self._grids[axis, axis in CACHED_AXES[mode]] for axis in AXES)
         return rows, columns
 
-    def _grid(self, axis: Axis, cached: bool) -> AxisGrid:
-        if (axis, cached) not in self._grids:
-            self._grids[axis, cached] = AxisGrid(self.network, self.group, axis, cached)
-        return self._grids[axis, cached]
+    def every(self, axis: Axis) -> list[AxisGrid]:
+        """Along one axis, under each of `MODES`."""
+        return [self._grids[axis, axis in CACHED_AXES[mode]] for mode in MODES]

@@ -9,8 +9,8 @@ because the greedy rule sees neither double buffering nor what on-loading costs.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Literal
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from workbench.problem.arch import Arch
 from workbench.problem.layer import Layer
-from workbench.problem.metrics import Metrics, Outcome
+from workbench.problem.metrics import Infeasible, Metrics, Outcome
 from workbench.simulators.compiled import fast_available
 from workbench.simulators.loopnest.allocate import FILLINGS, Rows, allocate, fitting
 from workbench.simulators.loopnest.bound import optimistic
@@ -53,13 +53,23 @@ FIRST_ORDERS, FIRST_ROWS = 128, 96
 arrays a call costs as much as some tens of rows."""
 
 
-@dataclass
-class _Best:
-    """The best mapping of one design so far: its `scores`, and the turn of its spatial mapping's loops."""
+@dataclass(frozen=True)
+class Found:
+    """The best mapping of each design of a case, one a row, and what it costs.
 
-    score: tuple[float, float, int] = (np.inf, np.inf, 0)
-    metrics: Metrics | None = None
-    tried: list[tuple[Spatial, tuple[Loop, ...]]] = field(default_factory=list)
+    `members` say of each design of the case which architecture it is, and which turn its spatial mapping has among
+    those that leave the same loops.
+    """
+
+    case: Case
+    members: tuple[tuple[int, int], ...]
+    rows: Rows
+    winners: Winners
+
+    def best_of(self, i: int) -> tuple[int, tuple[float, float, int]]:
+        """Of a row: its architecture, and what it is ranked by among all of that one's."""
+        index, turn = self.members[int(self.rows.design[i])]
+        return index, (float(self.rows.first[i]), float(self.rows.second[i]), turn)
 
 
 def evaluate_layer(
@@ -73,24 +83,45 @@ def evaluate_layer(
     `compiled` chooses the kernel, by default the compiled one where the extra `fast` is installed and enough is
     asked; the outcome is the same to the bit.
     """
-    sliding = sliding_loops(layer)
-    best = [_Best() for _ in archs]
+    best: list[tuple[tuple[float, float, int], Metrics] | None] = [None] * len(archs)
+    for found in best_mappings(archs, layer, criterion, factors, compiled=compiled):
+        for i in range(len(found.rows)):
+            index, score = found.best_of(i)
+            known = best[index]
+            if known is None or score < known[0]:
+                best[index] = score, metrics_of(found.case, found.rows, found.winners, i)
+    return [
+        _why_not(arch, layer, factors) if known is None else known[1] for arch, known in zip(archs, best, strict=True)
+    ]
+
+
+def best_mappings(
+    archs: Sequence[Arch], layer: Layer, criterion: Criterion, factors: int, *, compiled: bool | None = None
+) -> Iterator[Found]:
+    """For each set of loops that spatial mappings leave to time, the best mapping of each design; see above."""
     groups: dict[tuple[object, tuple[Loop, ...]], list[tuple[int, Spatial, int]]] = {}
     for index, arch in enumerate(archs):
         turns: dict[tuple[Loop, ...], int] = {}  # groups come in the order of the call, which must not decide
         for spatial in candidates(arch, layer):
             loops = temporal_loops(dict(spatial.remaining), factors)
-            best[index].tried.append((spatial, loops))
             groups.setdefault((topology(arch), loops), []).append((index, spatial, turns.setdefault(loops, len(turns))))
     compiled = _KERNELS.compiled(sum(map(len, groups.values()))) if compiled is None else compiled
+    sliding = sliding_loops(layer)
     for (_, loops), members in groups.items():
         orders = all_orders(loops, sliding)
         size = max(1, ROWS_PER_CHUNK // (len(orders.order) * len(FILLINGS)))
         for start in range(0, len(members), size):
             chunk = members[start : start + size]
             case = Case(layer, [archs[i] for i, _, _ in chunk], [s for _, s, _ in chunk], orders)
-            _improve(case, criterion, [(best[i], turn) for i, _, turn in chunk], compiled)
-    return [b.metrics or why_not(arch, layer, b.tried, sliding) for arch, b in zip(archs, best, strict=True)]
+            rows, winners = (
+                best_rows_compiled(case, criterion) if compiled else with_winners(case, best_rows(case, criterion))
+            )
+            yield Found(case, tuple((i, turn) for i, _, turn in chunk), rows, winners)
+
+
+def _why_not(arch: Arch, layer: Layer, factors: int) -> Infeasible:
+    tried = [(spatial, temporal_loops(dict(spatial.remaining), factors)) for spatial in candidates(arch, layer)]
+    return why_not(arch, layer, tried, sliding_loops(layer))
 
 
 class _Kernels:
@@ -125,16 +156,6 @@ def sliding_loops(layer: Layer) -> frozenset[str]:
     """The loops that slide over the input: an output loop whose kernel side is 1 indexes it instead."""
     pairs = (("OY", "FY"), ("OX", "FX"))
     return SLIDING - {outer for outer, kernel in pairs if layer.size(kernel) == 1}
-
-
-def _improve(case: Case, criterion: Criterion, best: Sequence[tuple[_Best, int]], compiled: bool) -> None:
-    """Keep the best mapping of each design of a case where it beats what the design has, or its turn came earlier."""
-    rows, winners = best_rows_compiled(case, criterion) if compiled else with_winners(case, best_rows(case, criterion))
-    for i in range(len(rows)):
-        kept, turn = best[int(rows.design[i])]
-        score = float(rows.first[i]), float(rows.second[i]), turn
-        if score < kept.score:
-            kept.score, kept.metrics = score, metrics_of(case, rows, winners, i)
 
 
 def with_winners(case: Case, rows: Rows) -> tuple[Rows, Winners]:

@@ -7,7 +7,7 @@ most 64 of six). So sizes are tabled per subset, and an order is a chain of subs
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -120,13 +120,10 @@ def tabulate(loops: Sequence[Loop], order: Ints, sliding: frozenset[str]) -> Ord
     subset = np.zeros((r, n + 1), dtype=np.int64)
     if n:
         np.cumsum(strides[order], axis=1, out=subset[:, 1:])
-    numbers = np.arange(int(strides[-1]))
-    extent = np.ones((len(numbers), len(LOOP_DIMS)))
-    for kind, (dim, factor) in enumerate(loops):
-        extent[:, LOOP_DIMS.index(dim)] *= float(factor) ** (numbers // strides[kind] % (counts[kind] + 1))
+    extent = _extent(loops, grid)
     adds = np.prod(extent[:, [LOOP_DIMS.index(d) for d in sorted(IRRELEVANT["O"])]], axis=1)
     relevant, reuse = [], []
-    reuses = np.zeros((len(OPERANDS), len(numbers)), dtype=bool)
+    reuses = np.zeros((len(OPERANDS), len(extent)), dtype=bool)
     for number, operand in enumerate(OPERANDS):
         index = RELEVANT[operand] | (SLIDING - sliding if operand == "I" else frozenset())
         relevant.append(_flags(loops, order, index))
@@ -148,6 +145,16 @@ def tabulate(loops: Sequence[Loop], order: Ints, sliding: frozenset[str]) -> Ord
         relevant_from=_run_starts(np.stack(relevant)),
         reuse_from=_run_starts(np.stack(reuse)),
     )
+
+
+def _extent(loops: Sequence[Loop], grid: Ints) -> Floats:
+    """(s, 8): what each subset covers of each loop dimension."""
+    strides = np.cumprod([1, *grid])
+    numbers = np.arange(int(strides[-1]))
+    extent = np.ones((len(numbers), len(LOOP_DIMS)))
+    for kind, (dim, factor) in enumerate(loops):
+        extent[:, LOOP_DIMS.index(dim)] *= float(factor) ** (numbers // strides[kind] % grid[kind])
+    return extent
 
 
 def _flags(loops: Sequence[Loop], order: Ints, dims: frozenset[str]) -> Bools:
@@ -173,8 +180,35 @@ def _run_starts(flags: Bools) -> Ints:
     return starts
 
 
+def only(orders: Orders, number: int) -> Orders:
+    """One of the orders, with no subsets but those on its way; so it has no lattice of them (`grid` and `path`)."""
+    chain, one = orders.subset[number], [number]
+    return replace(
+        orders,
+        order=orders.order[one],
+        subset=np.arange(len(chain))[None],
+        grid=np.zeros(0, dtype=np.int64),
+        path=np.zeros((1, 0), dtype=np.int64),
+        extent=orders.extent[chain],
+        steps=orders.steps[chain],
+        adds_later=orders.adds_later[chain],
+        reuses=orders.reuses[:, chain],
+        stays=orders.stays[:, one],
+        relevant_from=orders.relevant_from[:, one],
+        reuse_from=orders.reuse_from[:, one],
+    )
+
+
 @lru_cache(maxsize=256)
 def all_orders(loops: tuple[Loop, ...], sliding: frozenset[str]) -> Orders:
     """Every different order of the loops: n! / prod(multiplicity!) of them."""
-    kinds = sorted(set(loops), key=lambda loop: (LOOP_DIMS.index(loop[0]), loop[1]))
-    return tabulate(kinds, _permutations(tuple(loops.count(kind) for kind in kinds)), sliding)
+    kinds = tuple(sorted(set(loops), key=lambda loop: (LOOP_DIMS.index(loop[0]), loop[1])))
+    like = _orders_like(tuple(dim for dim, _ in kinds), tuple(loops.count(kind) for kind in kinds), sliding)
+    extent = _extent(kinds, like.grid)
+    return replace(like, loops=kinds, extent=extent, steps=np.prod(extent, axis=1))
+
+
+@lru_cache(maxsize=64)
+def _orders_like(dims: tuple[str, ...], counts: tuple[int, ...], sliding: frozenset[str]) -> Orders:
+    """Every order of as many factors of these dimensions, whatever they are: only extents go by the numbers."""
+    return tabulate([(dim, 2) for dim in dims], _permutations(counts), sliding)
