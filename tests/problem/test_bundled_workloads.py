@@ -31,6 +31,9 @@ PUBLISHED = {
     # in a 3 x 3 one of 64 * 9 * 2 + 2 and a 1 x 1 one of 2 + 1. 6,850 are biases. No published MACs for 572 x 572
     # without padding: the sum is worked out again below.
     "unet": (150_428_424_448, 31_031_685 - (64 * 9 * 2 + 2) - (2 + 1) + (64 * 2 + 2) - 6_850),
+    # Dong et al. 2016, section 3.3: 12,464 weights, each of which meets every pixel of the small image once. Of these
+    # 9 * 9 * 56 are the deconvolution's; as a convolution for four phases in windows of 5 x 5 it has 4 * 25 * 56.
+    "fsrcnn": (540 * 960 * (12_464 + 19 * 56), 12_464 + 19 * 56),
 }
 
 
@@ -106,6 +109,18 @@ def test_bert_at_128_tokens_costs_what_the_literature_says() -> None:
     bert = load_workload("bert_base")
     attention = 2 * 128 * 128 * 768 * 12
     assert 2 * (bert.weights * 128 + attention) == pytest.approx(22.5e9, rel=0.01)
+
+
+def test_fsrcnn_makes_the_image_twice_as_large_with_the_papers_weights() -> None:
+    fsrcnn = load_workload("fsrcnn")
+    image = fsrcnn.shapes["image"]
+    assert image is not None
+    assert (image.channels, image.y, image.x) == (1, 1080, 1920)
+    weights = {item.name: item.layer.elements("W") for item in fsrcnn.layers}
+    taps = sum(down * across for down in (5, 4) for across in (5, 4))  # even outputs meet five taps, odd ones four
+    assert taps == 9 * 9
+    assert weights.pop("deconv") == 56 * 4 * 5 * 5
+    assert sum(weights.values()) + 56 * taps == 12_464
 
 
 def test_unet_maps_have_the_sizes_of_the_papers_figure() -> None:
