@@ -76,6 +76,24 @@ def test_a_schedule_is_searched_with_the_hardware(dse: Dse, small: tuple[str, ..
     assert best[0] <= best[1], "the best groups are never worse than none"
 
 
+def test_a_run_of_both_schedules_shows_its_front_layer_by_layer_wherever_it_is_shown(dse: Dse, small: tuple[str, ...]):
+    ask = ("run", *small[:4], "--search", "uniform", "--sim", "factors=3", "--budget", "3", "--seed", "1")
+    ran = json.loads(dse(*ask, "--schedule", "both", "--json").stdout)
+    assert ran["confirmed_on"] == "loopnest 3 factors=3"
+    for member in ran["front"]:
+        assert member["confirmed"]["edp_js"] >= member["edp_js"]
+    for again in (("front", "1"), ("resume", "1")):
+        shown = dse(*again, "--json")
+        assert json.loads(shown.stdout) == ran
+        assert " 0 simulated" in shown.stderr
+    page = dse("front", "1")
+    assert "The front on loopnest" in page.stdout
+    assert "confirmed" in dse("front", "1", "--csv").stdout
+    other = json.loads(dse("front", "1", "--confirm", "loopnest", "--confirm-sim", "factors=2", "--json").stdout)
+    assert other["confirmed_on"] == "loopnest 3 factors=2"
+    assert json.loads(dse("clone", "1", "--seed", "2", "--json").stdout)["confirmed_on"] == ran["confirmed_on"]
+
+
 def test_what_cannot_be_is_one_line(dse: Dse, small: tuple[str, ...]):
     for arguments, says in (
         ((*small, "--objective", "drams"), "no objective of fusion named 'drams'"),
@@ -90,7 +108,7 @@ def test_what_cannot_be_is_one_line(dse: Dse, small: tuple[str, ...]):
         (("--schedule", "fuse"), "no schedule named 'fuse'"),
         (("--schedule", "fused", "--simulator", "zigzag"), "--simulator says 'zigzag'"),
         (("--schedule", "layer", "--simulator", "fused"), "leave one of them out"),
-        (("--schedule", "both", "--confirm", "loopnest"), "leave that out"),
+        (("--schedule", "both", "--confirm", "loopnest"), "leave --confirm out"),
     ):
         done = dse("run", *small[:4], *arguments)
         assert (done.returncode, done.stdout) == (2, "")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from json import loads
 from statistics import median
 from typing import Any
 
 from rich.console import Console
 
 from store.database import Lab
+from store.rows import Run
 from workbench.cli.output import Column, number, say, table, words
 from workbench.errors import UserError
 from workbench.evaluations import evaluate_kept
@@ -18,6 +20,7 @@ from workbench.problem.metrics import METRIC_UNITS, Infeasible, Metrics, Outcome
 from workbench.problem.tasks import hardware
 from workbench.runner import make_simulator
 from workbench.simulators.base import Simulator
+from workbench.simulators.fused.simulator import Fused
 from workbench.views.quantity import METRIC_WORDS, count, metric
 from workbench.views.settings import pairs
 from workbench.views.stored import StoredRun
@@ -75,6 +78,17 @@ def confirming_simulator(name: str | None, settings: Sequence[str], fingerprint:
     if simulator.fingerprint == fingerprint:
         raise UserError(f"--confirm {name} confirms nothing: {fingerprint!r} is what the run is simulated on.")
     return simulator
+
+
+def beside(simulator: str, settings: Mapping[str, Any]) -> Simulator | None:
+    """What the front of a run is shown on as well because the run says so: layer by layer, where it is fused."""
+    first = make_simulator(simulator, settings) if simulator == Fused.name else None
+    return first.beside() if isinstance(first, Fused) else None
+
+
+def beside_of(row: Run) -> Simulator | None:
+    """The same of a stored run."""
+    return beside(row.simulator, loads(row.simulator_settings))
 
 
 def confirm(lab: Lab, run: StoredRun, simulator: Simulator, workers: Workers) -> Confirmation:

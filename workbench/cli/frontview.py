@@ -11,7 +11,14 @@ from rich.console import Console
 from rich.text import Text
 
 from store.database import Lab
-from workbench.cli.confirm import Confirmation, confirm, confirmed_columns, confirming_simulator, print_confirmation
+from workbench.cli.confirm import (
+    Confirmation,
+    beside_of,
+    confirm,
+    confirmed_columns,
+    confirming_simulator,
+    print_confirmation,
+)
 from workbench.cli.options import Format, lab_path
 from workbench.cli.output import Column, emit_csv, emit_json, number, stdout, table
 from workbench.cli.plot import ASCII, UNICODE, scatter
@@ -62,7 +69,7 @@ def show_confirmed(
     """A stored run's front beside what a second simulator says, which the lab keeps."""
     with Lab.open(there(lab_path(db)), create=False) as lab:
         run = StoredRun.read(lab, ref)
-        simulator = confirming_simulator(*asked, run.row.fingerprint)
+        simulator = confirming_simulator(*asked, run.row.fingerprint) or beside_of(run.row)
         if simulator is None:
             show_front(lab, run, form, plot)
             return

@@ -14,7 +14,14 @@ from store.errors import RunError, StoreError
 from store.rows import Run
 from workbench import background
 from workbench.cli.codes import INTERRUPTED, OK
-from workbench.cli.confirm import Confirmation, confirm, confirming_simulator, print_confirmation
+from workbench.cli.confirm import (
+    Confirmation,
+    beside,
+    beside_of,
+    confirm,
+    confirming_simulator,
+    print_confirmation,
+)
 from workbench.cli.frontview import SHORT, print_front, print_plot, show_front, spread
 from workbench.cli.options import Format, command, lab_path
 from workbench.cli.output import emit_json, say, stdout
@@ -72,6 +79,7 @@ class Handling:
 def begin(spec: RunSpec, how: Handling) -> int:
     """A new run, worked on until it is over or stopped. Nothing is written before all is checked."""
     confirming = how.confirming(simulating(spec).fingerprint)
+    confirming = confirming or beside(spec.simulator, spec.simulator_settings)
     path = ready_lab_path(how.db)
     with Lab.open(path, create=not names_runs(spec.sources)) as lab:
         row = start(lab, spec)
@@ -98,7 +106,7 @@ def clone(ref: str, changes: Changes, how: Handling) -> int:
             raise UserError(f"Run {original.id} is a sweep, which has no seed: give --search, or begin a 'dse sweep'.")
         row = start(lab, changes.applied(original))
         say(f"run {row.id}: {title(row)}, as run {original.id}")
-        return _detached(lab, row, how) if how.detach else _work(lab, row, how, None)
+        return _detached(lab, row, how) if how.detach else _work(lab, row, how, beside_of(row))
 
 
 def ready_lab_path(db: Path | None) -> Path:
@@ -123,10 +131,10 @@ def go_on(ref: str, how: Handling) -> int:
         row = lab.run(ref)
         if row.status == "done" and not how.detach:
             say(f"run {row.id} is done already; this is what it found")
-            _print_result(lab, row.id, how.form, None)
+            _print_result(lab, row.id, how.form, _confirmed(lab, row, how, beside_of(row)))
             return OK
         say(f"run {row.id}: {title(row)}, from {_place(lab, row)} on")
-        return _detached(lab, row, how) if how.detach else _work(lab, row, how, None)
+        return _detached(lab, row, how) if how.detach else _work(lab, row, how, beside_of(row))
 
 
 def _place(lab: Lab, row: Run) -> str:
@@ -210,13 +218,17 @@ def _end(
         reason = last.stopped if last and last.stopped else "nothing was left to do"
         said = f"; {last.reading.counts}" if last and last.reading.counts else ""
         say(f"done, {reason}: {count(points)} designs, {duration(seconds)} of work in this session{said}")
-    confirmation = None
-    if confirming is not None and not paused:
-        with Workers(how.jobs) as workers:
-            confirmation = confirm(lab, StoredRun.read(lab, row.id), confirming, workers)
-    _print_result(lab, row.id, how.form, confirmation)
+    _print_result(lab, row.id, how.form, None if paused else _confirmed(lab, row, how, confirming))
     _say_what_next(row, how, paused)
     return INTERRUPTED if paused else OK
+
+
+def _confirmed(lab: Lab, row: Run, how: Handling, simulator: Simulator | None) -> Confirmation | None:
+    """A run's front on a second simulator, if there is one."""
+    if simulator is None:
+        return None
+    with Workers(how.jobs) as workers:
+        return confirm(lab, StoredRun.read(lab, row.id), simulator, workers)
 
 
 def _say_what_next(row: Run, how: Handling, paused: bool) -> None:

@@ -184,13 +184,13 @@ SCHEDULES = ("layer", "fused", "both")
 
 def with_schedule(
     schedule: str | None, simulator: str, settings: list[str], criterion: str, confirm: str | None
-) -> tuple[str, list[str], str | None]:
-    """Simulator, settings and confirming simulator, where --schedule says in one word how layers follow each other.
+) -> tuple[str, list[str]]:
+    """Simulator and settings, where --schedule says in one word how layers follow each other.
 
     A fused schedule has least of what mappings are chosen by, unless a setting says otherwise.
     """
     if schedule is None:
-        return simulator, settings, confirm
+        return simulator, settings
     if schedule not in SCHEDULES:
         raise unknown_name("schedule", schedule, SCHEDULES)
     if simulator not in ("loopnest", "fused"):
@@ -198,9 +198,11 @@ def with_schedule(
     if schedule == "layer":
         if simulator == "fused":
             raise UserError("--schedule layer, but --simulator fused: leave one of them out.")
-        return simulator, settings, confirm
+        return simulator, settings
     if not any(text.startswith("objective=") for text in settings):
         settings = [*settings, f"objective={criterion}"]
-    if schedule == "both" and confirm is not None:
-        raise UserError("--schedule both is --confirm loopnest already: leave that out.")
-    return "fused", settings, "loopnest" if schedule == "both" else confirm
+    if schedule == "both":
+        if confirm is not None:
+            raise UserError("--schedule both shows the front on loopnest already: leave --confirm out.")
+        settings = [*settings, "both=true"]
+    return "fused", settings

@@ -172,7 +172,7 @@ def run(
 
     form = chosen(json, csv)
     simulator, sim = with_dataflow(simulator, sim, dataflow)
-    simulator, sim, confirm = with_schedule(schedule, simulator, sim, criterion, confirm)
+    simulator, sim = with_schedule(schedule, simulator, sim, criterion, confirm)
     request = RunRequest(
         arch=arch,
         workload=workload,

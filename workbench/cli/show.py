@@ -57,14 +57,18 @@ def front(
     """Print a run's front: every design that no other one beats in all objectives.
 
     With --confirm, what a second simulator says of them is shown beside; the lab keeps it, so it is asked only once.
+    A run with --schedule both has its front shown layer by layer beside without a word.
     """
+    from workbench.cli.confirm import beside_of
     from workbench.cli.frontview import show_confirmed, show_front
     from workbench.cli.stored import open_to_look
     from workbench.views.stored import StoredRun
 
     form = chosen(json, csv)
-    if confirm is not None or confirm_sim:
-        show_confirmed(db, run, form, plot, (confirm, confirm_sim or ()), jobs)
-        return
-    with open_to_look(db) as lab:
-        show_front(lab, StoredRun.read(lab, run), form, plot)
+    if confirm is None and not confirm_sim:
+        with open_to_look(db) as lab:
+            stored = StoredRun.read(lab, run)
+            if beside_of(stored.row) is None:
+                show_front(lab, stored, form, plot)
+                return
+    show_confirmed(db, run, form, plot, (confirm, confirm_sim or ()), jobs)

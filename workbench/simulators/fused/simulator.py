@@ -13,7 +13,7 @@ from workbench.problem.task import Task
 from workbench.simulators.fused.order import Objective
 from workbench.simulators.fused.search import DoesNotFitError, best_schedule
 from workbench.simulators.loopnest.simulator import VERSION as ENGINE
-from workbench.simulators.loopnest.simulator import with_levers
+from workbench.simulators.loopnest.simulator import LoopNest, LoopNestSettings, with_levers
 
 VERSION = 1
 """Raised with every change here that can change a result; the loop-nest engine has a version of its own."""
@@ -28,6 +28,7 @@ class FusedSettings(BaseModel):
     factors: int = Field(
         6, ge=1, le=9, description="prime factors that loop orders are made of; 6 gives up to 720 orders a mapping"
     )
+    both: bool = Field(False, description="whether a run's front is shown layer by layer, too")
 
 
 class Fused:
@@ -42,8 +43,12 @@ class Fused:
 
     @property
     def fingerprint(self) -> str:
-        """Name, version and settings in one line."""
+        """Name, version and settings in one line, without what changes no outcome."""
         return f"{self.name} {VERSION} engine={ENGINE} {self.settings.objective} factors={self.settings.factors}"
+
+    def beside(self) -> LoopNest | None:
+        """What a run's front is shown on as well, where that is wanted: the same designs layer by layer."""
+        return LoopNest(LoopNestSettings(factors=self.settings.factors)) if self.settings.both else None
 
     def evaluate(self, task: Task, designs: Sequence[Design]) -> list[Outcome]:
         """One outcome per design: that of the best schedule, or the first layer's reason that it cannot be."""
