@@ -22,7 +22,7 @@ from workbench.simulators.fused.order import OBJECTIVES, Objective, Order
 from workbench.simulators.fused.paths import Paths
 from workbench.simulators.fused.pinned import Runner
 from workbench.simulators.fused.search import Search
-from workbench.simulators.fused.storage import Footprints
+from workbench.simulators.fused.storage import Footprints, Homes
 
 
 def partitions(items: Sequence[int], regions: frozenset[int]) -> Iterator[list[int]]:
@@ -54,7 +54,10 @@ def tried(search: Search) -> list[Cost]:
     ways = {1 << number: [single.cost] for number, single in enumerate(search.singles)}
     for group in network.groups():
         repeat = network.items[group.exit].repeat
-        found = [model.cost(candidate) for candidate in candidates_of(search.arch, model.exits, Footprints(), group)]
+        found = [
+            model.cost(candidate)
+            for candidate in candidates_of(Homes.of(search.arch), model.exits, Footprints(), group)
+        ]
         ways[group.mask] = unbeaten([cost.times(repeat) for cost in found if cost is not None])
     everything: list[Cost] = []
     for partition in partitions(range(len(network.items)), frozenset(ways)):
@@ -136,7 +139,7 @@ def test_no_candidate_beats_its_bounds_however_far_they_are_worked_out():
         runner = Runner(arch, "edp", FACTORS)
         model = FusedModel(Network(branching()), runner)
         for group in model.network.groups():
-            for candidate in candidates_of(arch, model.exits, Footprints(), group):
+            for candidate in candidates_of(Homes.of(arch), model.exits, Footprints(), group):
                 bounds, work = [model.bound(candidate)], model.work(candidate)
                 if work is None:
                     assert model.cost(candidate) is None

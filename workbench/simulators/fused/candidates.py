@@ -9,56 +9,71 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
-from workbench.problem.arch import Arch
 from workbench.problem.graph import WorkloadLayer
 from workbench.simulators.fused.model import Candidate
 from workbench.simulators.fused.network import Group
-from workbench.simulators.fused.storage import Footprints, Needs, homes, needs_of, place, weight_bits
+from workbench.simulators.fused.storage import (
+    NOWHERE,
+    Footprints,
+    Homes,
+    Needs,
+    Placement,
+    Places,
+    needs_of,
+    places_of,
+    weight_bits,
+)
 from workbench.simulators.fused.tiling import MODES, Exits, Mode, Tilings
 
 
-def candidates_of(arch: Arch, exits: Exits, footprints: Footprints, group: Group) -> list[Candidate]:
+def candidates_of(homes: Homes, exits: Exits, footprints: Footprints, group: Group) -> list[Candidate]:
     """Every candidate of a group, none where it does not fit on chip."""
-    if not homes(arch, "I", "O"):
+    if not homes.maps:
         return []
-    shapes = _Shapes(Tilings(exits, group), footprints)
-    largest = max((arch.memories[m].size_bits for m in homes(arch, "W")), default=0)
-    found = {}
+    shapes = _Shapes(homes, Tilings(exits, group), footprints)
+    largest = max((homes.sizes[m] for m in homes.weights), default=0)
+    found: dict[tuple[Mode, int, int, bool], None] = {}
     for mode in MODES:
         for resident in (False, True) if shapes.weights <= largest else (False,):
             for doubled in (False, True):
-                for candidate in _largest(arch, shapes, mode, resident, doubled):
-                    tiling, placement = candidate.tiling, candidate.placement
-                    found[tiling.mode, tiling.at, placement.weights is not None] = candidate
-    return list(found.values())
+                for row, column in _largest(shapes, mode, resident, doubled):
+                    found[mode, row, column, resident] = None
+    return [shapes.candidate(*which) for which in found]
 
 
 class _Shapes:
-    """Tilings of a group and what they need."""
+    """Tilings of a group, what they need and where it lies."""
 
-    def __init__(self, tilings: Tilings, footprints: Footprints) -> None:
-        self.footprints = footprints
+    def __init__(self, homes: Homes, tilings: Tilings, footprints: Footprints) -> None:
+        self.homes, self.footprints = homes, footprints
         self.tilings, self.network, self.group = tilings, tilings.network, tilings.group
         self.weights = weight_bits(self.network, self.group)
-        self._known: dict[frozenset[int], Needs] = {}
+        self._staged = {tiled: self._staged_of(tiled) for tiled in (False, True)}
+        self._needs: dict[frozenset[int], Needs] = {}
+        self._places: dict[tuple[bool, bool], Places] = {}
 
-    def needs(self, staged: frozenset[int]) -> Needs:
-        """Under every mode and at every tile size."""
-        if staged not in self._known:
-            self._known[staged] = needs_of(self.tilings, staged, self.footprints)
-        return self._known[staged]
+    def needs(self, tiled: bool) -> Needs:
+        """Under every mode and at every tile size, of tiles or of the whole."""
+        staged = self._staged[tiled]
+        if staged not in self._needs:
+            self._needs[staged] = needs_of(self.tilings, staged, self.footprints)
+        return self._needs[staged]
 
-    def candidate(self, arch: Arch, mode: Mode, row: int, column: int, resident: bool) -> Candidate | None:
-        """One tile size, by its places among heights and widths; None where it does not fit."""
-        staged = self._staged(tiled=row > 0 or column > 0)
-        needs = self.needs(staged)
-        demand = needs.at(mode, row, column, self.weights)
-        placement = place(arch, demand, int(needs.copied[MODES.index(mode), row, column]), resident)
-        return None if placement is None else Candidate(self.tilings.tiling(mode, row, column), placement, staged)
+    def places(self, tiled: bool, resident: bool) -> Places:
+        """Where it lies then."""
+        if (tiled, resident) not in self._places:
+            self._places[tiled, resident] = places_of(self.homes, self.needs(tiled), self.weights, resident)
+        return self._places[tiled, resident]
 
-    def _staged(self, tiled: bool) -> frozenset[int]:
+    def candidate(self, mode: Mode, row: int, column: int, resident: bool) -> Candidate:
+        """One tile size that fits, by its places among heights and widths."""
+        tiled, o = row > 0 or column > 0, MODES.index(mode)
+        places, demand = self.places(tiled, resident), self.needs(tiled).at(mode, row, column, self.weights)
+        weights = places.weights[o][row][column] if resident else None
+        placement = Placement(places.maps[o][row][column], weights, demand, places.doubled[o][row][column])
+        return Candidate(self.tilings.tiling(mode, row, column), placement, self._staged[tiled])
+
+    def _staged_of(self, tiled: bool) -> frozenset[int]:
         """Tiles are copied. A single tile streams where one layer reads it, or a layer writes it, as without fusion."""
         group, items = self.group, self.network.items
         if tiled:
@@ -69,21 +84,20 @@ class _Shapes:
         return frozenset({group.entry, group.exit} - streams)
 
 
-def _largest(arch: Arch, shapes: _Shapes, mode: Mode, resident: bool, doubled: bool) -> Iterator[Candidate]:
-    """The tile sizes that fit and that no larger one that fits contains."""
-    room = max(arch.memories[m].size_bits for m in homes(arch, "I", "O"))
-    tiled = shapes.needs(frozenset((shapes.group.entry, shapes.group.exit)))
-    needed = np.maximum.reduce(tiled.alive) + tiled.cache_x + tiled.cache_y + (tiled.copied if doubled else 0)
-    fits = (needed[MODES.index(mode)] <= room).tolist()
-    end = len(fits[0])  # a lower tile counts only where it is wider than every higher one that fits
-    for row in range(len(fits)):
+def _largest(shapes: _Shapes, mode: Mode, resident: bool, doubled: bool) -> Iterator[tuple[int, int]]:
+    """The tile sizes that fit, with room for two of what is copied where `doubled`, and that no larger one that fits
+    contains; by their places among heights and widths.
+    """
+    o = MODES.index(mode)
+    tiles = shapes.places(True, resident)
+    end = len(tiles.maps[o][0])  # a lower tile counts only where it is wider than every higher one that fits
+    for row in range(len(tiles.maps[o])):
         for column in range(end):
             whole = row == column == 0
-            if not _distinct(mode, row, column, resident) or (not whole and not fits[row][column]):
-                continue
-            found = shapes.candidate(arch, mode, row, column, resident)
-            if found is not None and (found.placement.double_buffered or not doubled or whole):
-                yield found
+            at = shapes.places(False, resident) if whole else tiles
+            fits = at.maps[o][row][column] != NOWHERE and (whole or not doubled or at.doubled[o][row][column])
+            if fits and _distinct(mode, row, column, resident):
+                yield row, column
                 end = column
                 break
 

@@ -16,7 +16,7 @@ shorter than that takes (`loopnest/cost.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
@@ -49,18 +49,22 @@ class Served:
         self._widths = {width: column for column, width in enumerate(widths)}
         self._found: list[list[list[float]]] = np.stack([cycles + none, energy_pj + none, bits + none], axis=2).tolist()
 
-    def has(self, heights: Iterable[int], widths: Iterable[int]) -> bool:
-        """Whether parts of all these sizes are known."""
-        return all(height in self._heights for height in heights) and all(width in self._widths for width in widths)
-
     def of(self, height: int, width: int) -> list[float]:
-        """Cycles, pJ and input bits of one part."""
+        """Cycles, pJ and input bits of one part.
+
+        Raises:
+            KeyError: its size is none of these.
+        """
         return self._found[self._heights[height]][self._widths[width]]
 
     def sums(
         self, rows: Sequence[tuple[int, int]], columns: Sequence[tuple[int, int]], least_cycles: float
     ) -> tuple[float, float, float]:
-        """Of parts of several (height, how often) by (width, how often), each no shorter than `least_cycles`."""
+        """Of parts of several (height, how often) by (width, how often), each no shorter than `least_cycles`.
+
+        Raises:
+            KeyError: some size is none of these.
+        """
         cycles = energy = bits = 0.0
         places = [(self._widths[width], times) for width, times in columns]
         for height, times in rows:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from workbench.problem.graph import WorkloadLayer
 from workbench.problem.layer import LOOP_DIMS, Layer
@@ -17,6 +19,8 @@ from workbench.simulators.fused.pinned import Job, LayerRun, Pins, Runner
 from workbench.simulators.fused.room import Room, room_of
 from workbench.simulators.fused.storage import Placement
 from workbench.simulators.fused.tiling import Exits, StepKind, Tiling
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -169,8 +173,7 @@ class FusedModel:
         """Cycles, pJ, weight bits from the last memory and MACs of a layer with its maps on chip, at least."""
         rates = self._rates_of(number, pins)
         rows, columns = tiling.parts(number)
-        served = self.served(number, [height for height, _ in rows], [width for width, _ in columns])
-        cycles, array_pj, input_bits = served.sums(rows, columns, rates.tile_cycles)
+        cycles, array_pj, input_bits = self.served(number, lambda table: table.sums(rows, columns, rates.tile_cycles))
         tiles = sum(times for _, times in rows) * sum(times for _, times in columns)
         area = tiling.area(number)
         energy = array_pj + rates.position_pj * area + rates.tile_pj * tiles + rates.input_pj * input_bits
@@ -195,16 +198,16 @@ class FusedModel:
             )
         return self._rates[key]
 
-    def served(self, number: int, heights: Sequence[int], widths: Sequence[int]) -> Served:
-        """The least for serving the array with parts of a layer: these, and all that are known of by now."""
-        known = self._served.get(number)
-        if known is None or not known.has(heights, widths):
-            item = self.network.items[number]
-            assert isinstance(item, WorkloadLayer)
-            high, wide = ({*self.exits.made(number, axis)} for axis in AXES)
-            known = self.least.served(item.layer, sorted(high.union(heights)), sorted(wide.union(widths)))
-            self._served[number] = known
-        return known
+    def served(self, number: int, told: Callable[[Served], T]) -> T:
+        """What is told of serving the array with parts of a layer, by a table of all parts that groups have so far."""
+        if number in self._served:
+            with suppress(KeyError):
+                return told(self._served[number])
+        item = self.network.items[number]
+        assert isinstance(item, WorkloadLayer)
+        heights, widths = (self.exits.made(number, axis) for axis in AXES)
+        self._served[number] = self.least.served(item.layer, heights, widths)
+        return told(self._served[number])
 
     def work(self, candidate: Candidate) -> Work | None:
         """What a candidate has the chip do; None where there is no room for it."""
@@ -299,8 +302,7 @@ class _Seat:
         tile = layer if dims == layer.dims else replace(layer, dims=dims, padding=(*beside, *along))
         job = model.runner.job(tile, self._pins, self._room.around(tile))
         if job.least is None:
-            least = model.least.of(
-                tile, dict(self._pins), model.served(self._number, (height,), (width,)).of(height, width)
-            )
+            served = model.served(self._number, lambda table: table.of(height, width))
+            least = model.least.of(tile, dict(self._pins), served)
             job.least = LayerRun(least.latency_cycles, least.energy_pj, least.dram_bits, ())
         return job

@@ -27,7 +27,7 @@ from workbench.simulators.fused.order import Objective, Order
 from workbench.simulators.fused.pinned import Runner
 from workbench.simulators.fused.product import least_product
 from workbench.simulators.fused.route import Choice, Route
-from workbench.simulators.fused.storage import Footprints
+from workbench.simulators.fused.storage import Footprints, Homes
 from workbench.simulators.loopnest.engine import Criterion
 
 
@@ -100,10 +100,8 @@ class Search:
         return Schedule(self.network, parts, tuple(self.singles), len(ways), sum(way.costed for way in ways))
 
     def _options(self) -> Iterator[Options]:
-        footprints = Footprints()
-        found = [
-            (group, candidates_of(self.arch, self.model.exits, footprints, group)) for group in self.network.groups()
-        ]
+        homes, footprints = Homes.of(self.arch), Footprints()
+        found = [(group, candidates_of(homes, self.model.exits, footprints, group)) for group in self.network.groups()]
         for group, candidates in found:
             repeat = self.network.items[group.exit].repeat
             if candidates:

@@ -154,26 +154,54 @@ def weight_bits(network: Network, group: Group) -> int:
     return sum(item.layer.elements("W") * item.layer.weight_bits for item in items if isinstance(item, WorkloadLayer))
 
 
-def homes(arch: Arch, *operands: str) -> list[int]:
+@dataclass(frozen=True)
+class Homes:
+    """The memories on chip that can hold a group's maps and those for its weights, innermost first; all sizes."""
+
+    maps: tuple[int, ...]
+    weights: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+    @classmethod
+    def of(cls, arch: Arch) -> Homes:
+        """Those of an architecture."""
+        return cls(_homes(arch, "I", "O"), _homes(arch, "W"), tuple(memory.size_bits for memory in arch.memories))
+
+
+def _homes(arch: Arch, *operands: str) -> tuple[int, ...]:
     """The memories on chip that serve the whole array and hold these operands, innermost first."""
-    return [
+    return tuple(
         m
         for m, memory in enumerate(arch.memories[:-1])
         if set(operands) <= set(memory.operands) and set(memory.shared_over) == set(arch.array_size)
-    ]
+    )
 
 
-def place(arch: Arch, demand: Demand, copied: int, resident: bool) -> Placement | None:
-    """The lowest memories that hold a group; None where none do. `copied` are bits of one tile fetched and stored."""
-    for maps in homes(arch, "I", "O"):
-        free = arch.memories[maps].size_bits - demand.tiles - demand.caches
-        if free < 0:
-            continue
-        if not resident:
-            return Placement(maps, None, demand, copied <= free)
-        for weights in homes(arch, "W"):
-            beside = free if weights == maps else arch.memories[weights].size_bits
-            if demand.weights <= beside:
-                left = free - demand.weights if weights == maps else free
-                return Placement(maps, weights, demand, copied <= left)
-    return None
+NOWHERE = -1
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a group lies under every mode and at every tile size, [o][h][w]: the lowest memories that hold it.
+
+    `maps` and `weights` are numbers of memories, `NOWHERE` where none of them does or weights stream; `doubled` says
+    whether what one tile fetches and stores has room twice.
+    """
+
+    maps: list[list[list[int]]]
+    weights: list[list[list[int]]]
+    doubled: list[list[list[bool]]]
+
+
+def places_of(homes: Homes, needs: Needs, weights: int, resident: bool) -> Places:
+    """The places of a group with weights of so many bits, which stay on chip (`resident`) or stream."""
+    held = np.maximum.reduce(needs.alive) + needs.cache_x + needs.cache_y
+    maps, kept = np.full_like(held, NOWHERE), np.full_like(held, NOWHERE)
+    left = np.zeros_like(held)
+    for m in reversed(homes.maps):
+        free = homes.sizes[m] - held
+        for w in reversed(homes.weights) if resident else (NOWHERE,):
+            room = free - weights if w == m else free
+            fits = room >= 0 if w in (m, NOWHERE) else (room >= 0) & (weights <= homes.sizes[w])
+            maps, kept, left = np.where(fits, m, maps), np.where(fits, w, kept), np.where(fits, room, left)
+    return Places(maps.tolist(), kept.tolist(), (needs.copied <= left).tolist())
