@@ -44,7 +44,7 @@ def test_a_layer_by_itself_costs_what_it_costs_without_fusion(arch: Arch, layer:
     assert found.cost == found.layer_by_layer
 
     network, group = Network(Workload.chain("one", [layer])), Group(SOURCE, (0,))
-    model = FusedModel(network, Runner(arch, "edp", FACTORS))
+    model = FusedModel(Exits(network), Runner(arch, "edp", FACTORS))
     tilings = Tilings(model.exits, group)
     demand = needs_of(tilings, frozenset(), Footprints()).at("recompute", 0, 0, 0)
     fused = model.cost(Candidate(tilings.tiling("recompute"), Placement(0, None, demand, False), frozenset()))

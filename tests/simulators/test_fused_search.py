@@ -14,7 +14,7 @@ from workbench.problem.arch import Arch
 from workbench.problem.graph import Item, Node, WorkloadLayer
 from workbench.problem.template import load_template
 from workbench.problem.workload import Workload
-from workbench.simulators.fused.candidates import candidates_of
+from workbench.simulators.fused.candidates import Fusible, candidates_of
 from workbench.simulators.fused.cost import Cost
 from workbench.simulators.fused.model import FusedModel
 from workbench.simulators.fused.network import Network
@@ -22,7 +22,7 @@ from workbench.simulators.fused.order import OBJECTIVES, Objective, Order
 from workbench.simulators.fused.paths import Paths
 from workbench.simulators.fused.pinned import Runner
 from workbench.simulators.fused.search import Search
-from workbench.simulators.fused.storage import Footprints, Homes
+from workbench.simulators.fused.storage import Homes
 
 
 def partitions(items: Sequence[int], regions: frozenset[int]) -> Iterator[list[int]]:
@@ -50,15 +50,12 @@ def unbeaten(costs: Sequence[Cost]) -> list[Cost]:
 
 def tried(search: Search) -> list[Cost]:
     """What all ways to run all partitions of a network come to: every candidate of every region is costed."""
-    network, model = search.network, FusedModel(search.network, search.runner)
+    network, model = search.network, FusedModel(search.fusible.exits, search.runner)
     ways = {1 << number: [single.cost] for number, single in enumerate(search.singles)}
-    for group in network.groups():
-        repeat = network.items[group.exit].repeat
-        found = [
-            model.cost(candidate)
-            for candidate in candidates_of(Homes.of(search.arch), model.exits, Footprints(), group)
-        ]
-        ways[group.mask] = unbeaten([cost.times(repeat) for cost in found if cost is not None])
+    for shapes in search.fusible.groups:
+        repeat = network.items[shapes.group.exit].repeat
+        found = [model.cost(candidate) for candidate in candidates_of(Homes.of(search.arch), shapes)]
+        ways[shapes.group.mask] = unbeaten([cost.times(repeat) for cost in found if cost is not None])
     everything: list[Cost] = []
     for partition in partitions(range(len(network.items)), frozenset(ways)):
         sums = [Cost()]
@@ -137,9 +134,10 @@ def test_no_candidate_beats_its_bounds_however_far_they_are_worked_out():
     shared = with_memory(chip(2048, 32768), "weights", operands=("W", "I", "O"))
     for arch in (chip(), shared, load_template("meta_prototype_like").nominal()):
         runner = Runner(arch, "edp", FACTORS)
-        model = FusedModel(Network(branching()), runner)
-        for group in model.network.groups():
-            for candidate in candidates_of(Homes.of(arch), model.exits, Footprints(), group):
+        fusible = Fusible(Network(branching()))
+        model = FusedModel(fusible.exits, runner)
+        for shapes in fusible.groups:
+            for candidate in candidates_of(Homes.of(arch), shapes):
                 bounds, work = [model.bound(candidate)], model.work(candidate)
                 if work is None:
                     assert model.cost(candidate) is None
@@ -155,7 +153,7 @@ def test_no_candidate_beats_its_bounds_however_far_they_are_worked_out():
                 if cost is not None:
                     for bound in bounds:
                         assert_not_below(cost, bound)
-                    assert cost.macs >= sum(layer.macs for layer in _layers(model.network, group.items))
+                    assert cost.macs >= sum(layer.macs for layer in _layers(model.network, shapes.group.items))
 
 
 def assert_not_below(cost: Cost, bound: Cost) -> None:

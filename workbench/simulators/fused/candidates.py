@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from workbench.problem.graph import WorkloadLayer
 from workbench.simulators.fused.model import Candidate
-from workbench.simulators.fused.network import Group
+from workbench.simulators.fused.network import Network
 from workbench.simulators.fused.storage import (
     NOWHERE,
     Footprints,
@@ -26,31 +26,15 @@ from workbench.simulators.fused.storage import (
 from workbench.simulators.fused.tiling import MODES, Exits, Mode, Tilings
 
 
-def candidates_of(homes: Homes, exits: Exits, footprints: Footprints, group: Group) -> list[Candidate]:
-    """Every candidate of a group, none where it does not fit on chip."""
-    if not homes.maps:
-        return []
-    shapes = _Shapes(homes, Tilings(exits, group), footprints)
-    largest = max((homes.sizes[m] for m in homes.weights), default=0)
-    found: dict[tuple[Mode, int, int, bool], None] = {}
-    for mode in MODES:
-        for resident in (False, True) if shapes.weights <= largest else (False,):
-            for doubled in (False, True):
-                for row, column in _largest(shapes, mode, resident, doubled):
-                    found[mode, row, column, resident] = None
-    return [shapes.candidate(*which) for which in found]
+class Shapes:
+    """Tilings of a group and what they need, whatever the architecture."""
 
-
-class _Shapes:
-    """Tilings of a group, what they need and where it lies."""
-
-    def __init__(self, homes: Homes, tilings: Tilings, footprints: Footprints) -> None:
-        self.homes, self.footprints = homes, footprints
+    def __init__(self, tilings: Tilings, footprints: Footprints) -> None:
+        self.footprints = footprints
         self.tilings, self.network, self.group = tilings, tilings.network, tilings.group
         self.weights = weight_bits(self.network, self.group)
         self._staged = {tiled: self._staged_of(tiled) for tiled in (False, True)}
         self._needs: dict[frozenset[int], Needs] = {}
-        self._places: dict[tuple[bool, bool], Places] = {}
 
     def needs(self, tiled: bool) -> Needs:
         """Under every mode and at every tile size, of tiles or of the whole."""
@@ -59,19 +43,9 @@ class _Shapes:
             self._needs[staged] = needs_of(self.tilings, staged, self.footprints)
         return self._needs[staged]
 
-    def places(self, tiled: bool, resident: bool) -> Places:
-        """Where it lies then."""
-        if (tiled, resident) not in self._places:
-            self._places[tiled, resident] = places_of(self.homes, self.needs(tiled), self.weights, resident)
-        return self._places[tiled, resident]
-
-    def candidate(self, mode: Mode, row: int, column: int, resident: bool) -> Candidate:
-        """One tile size that fits, by its places among heights and widths."""
-        tiled, o = row > 0 or column > 0, MODES.index(mode)
-        places, demand = self.places(tiled, resident), self.needs(tiled).at(mode, row, column, self.weights)
-        weights = places.weights[o][row][column] if resident else None
-        placement = Placement(places.maps[o][row][column], weights, demand, places.doubled[o][row][column])
-        return Candidate(self.tilings.tiling(mode, row, column), placement, self._staged[tiled])
+    def staged(self, tiled: bool) -> frozenset[int]:
+        """Which of entry and exit are copied."""
+        return self._staged[tiled]
 
     def _staged_of(self, tiled: bool) -> frozenset[int]:
         """Tiles are copied. A single tile streams where one layer reads it, or a layer writes it, as without fusion."""
@@ -84,17 +58,63 @@ class _Shapes:
         return frozenset({group.entry, group.exit} - streams)
 
 
-def _largest(shapes: _Shapes, mode: Mode, resident: bool, doubled: bool) -> Iterator[tuple[int, int]]:
+class Fusible:
+    """A network's groups with all that is known of them whatever the architecture."""
+
+    def __init__(self, network: Network) -> None:
+        self.network, self.exits, footprints = network, Exits(network), Footprints()
+        self.groups = [Shapes(Tilings(self.exits, group), footprints) for group in network.groups()]
+
+
+def candidates_of(homes: Homes, shapes: Shapes) -> list[Candidate]:
+    """Every candidate of a group, none where it does not fit on chip."""
+    if not homes.maps:
+        return []
+    placed = _Placed(homes, shapes)
+    largest = max((homes.sizes[m] for m in homes.weights), default=0)
+    found: dict[tuple[Mode, int, int, bool], None] = {}
+    for mode in MODES:
+        for resident in (False, True) if shapes.weights <= largest else (False,):
+            for doubled in (False, True):
+                for row, column in _largest(placed, mode, resident, doubled):
+                    found[mode, row, column, resident] = None
+    return [placed.candidate(*which) for which in found]
+
+
+class _Placed:
+    """Where a group lies at every tile size."""
+
+    def __init__(self, homes: Homes, shapes: Shapes) -> None:
+        self.homes, self.shapes = homes, shapes
+        self._known: dict[tuple[bool, bool], Places] = {}
+
+    def places(self, tiled: bool, resident: bool) -> Places:
+        """As tiles or as the whole, weights staying on chip or streaming."""
+        if (tiled, resident) not in self._known:
+            found = places_of(self.homes, self.shapes.needs(tiled), self.shapes.weights, resident)
+            self._known[tiled, resident] = found
+        return self._known[tiled, resident]
+
+    def candidate(self, mode: Mode, row: int, column: int, resident: bool) -> Candidate:
+        """One tile size that fits, by its places among heights and widths."""
+        shapes, tiled, o = self.shapes, row > 0 or column > 0, MODES.index(mode)
+        places, demand = self.places(tiled, resident), shapes.needs(tiled).at(mode, row, column, shapes.weights)
+        weights = places.weights[o][row][column] if resident else None
+        placement = Placement(places.maps[o][row][column], weights, demand, places.doubled[o][row][column])
+        return Candidate(shapes.tilings.tiling(mode, row, column), placement, shapes.staged(tiled))
+
+
+def _largest(placed: _Placed, mode: Mode, resident: bool, doubled: bool) -> Iterator[tuple[int, int]]:
     """The tile sizes that fit, with room for two of what is copied where `doubled`, and that no larger one that fits
     contains; by their places among heights and widths.
     """
     o = MODES.index(mode)
-    tiles = shapes.places(True, resident)
+    tiles = placed.places(True, resident)
     end = len(tiles.maps[o][0])  # a lower tile counts only where it is wider than every higher one that fits
     for row in range(len(tiles.maps[o])):
         for column in range(end):
             whole = row == column == 0
-            at = shapes.places(False, resident) if whole else tiles
+            at = placed.places(False, resident) if whole else tiles
             fits = at.maps[o][row][column] != NOWHERE and (whole or not doubled or at.doubled[o][row][column])
             if fits and _distinct(mode, row, column, resident):
                 yield row, column

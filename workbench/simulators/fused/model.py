@@ -14,7 +14,6 @@ from workbench.problem.receptive import AXES
 from workbench.simulators.fused.copies import Copies, Copy
 from workbench.simulators.fused.cost import Cost
 from workbench.simulators.fused.least import Least, Served
-from workbench.simulators.fused.network import Network
 from workbench.simulators.fused.pinned import Job, LayerRun, Pins, Runner
 from workbench.simulators.fused.room import Room, room_of
 from workbench.simulators.fused.storage import Placement
@@ -119,9 +118,9 @@ class Work:
 class FusedModel:
     """Costs candidates on the runner's architecture."""
 
-    def __init__(self, network: Network, runner: Runner) -> None:
-        self.arch, self.network, self.runner = runner.arch, network, runner
-        self.exits, self.least, self.copies = Exits(network), Least(runner.arch), Copies(runner.arch)
+    def __init__(self, exits: Exits, runner: Runner) -> None:
+        self.arch, self.network, self.exits, self.runner = runner.arch, exits.network, exits, runner
+        self.least, self.copies = Least(runner.arch), Copies(runner.arch)
         self._seats: dict[tuple[int, Pins, Room], _Seat] = {}
         self._served: dict[int, Served] = {}
         self._rates: dict[tuple[int, ...], _Rates] = {}

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from workbench.errors import UserError
 from workbench.problem.arch import Arch
 from workbench.problem.graph import WorkloadLayer
 from workbench.problem.metrics import Infeasible
 from workbench.problem.workload import Workload
-from workbench.simulators.fused.candidates import candidates_of
+from workbench.simulators.fused.candidates import Fusible, candidates_of
 from workbench.simulators.fused.cost import Cost
 from workbench.simulators.fused.model import FusedModel, layer_cost
 from workbench.simulators.fused.network import Network
@@ -27,7 +28,7 @@ from workbench.simulators.fused.order import Objective, Order
 from workbench.simulators.fused.pinned import Runner
 from workbench.simulators.fused.product import least_product
 from workbench.simulators.fused.route import Choice, Route
-from workbench.simulators.fused.storage import Footprints, Homes
+from workbench.simulators.fused.storage import Homes
 from workbench.simulators.loopnest.engine import Criterion
 
 
@@ -78,13 +79,20 @@ def best_schedule(
     return Search(workload, objective, Runner(arch, criterion, factors)).run()
 
 
+@lru_cache(maxsize=2)
+def _fusible(workload: Workload) -> Fusible:
+    """Of a network; kept, since one after the other designs are asked about the same one."""
+    return Fusible(Network(workload))
+
+
 class Search:
     """One search; what the engine has evaluated stays in its runner."""
 
     def __init__(self, workload: Workload, objective: Objective, runner: Runner) -> None:
         self.arch, self.order, self.runner = runner.arch, Order(objective), runner
-        self.network = Network(workload)
-        self.model = FusedModel(self.network, runner)
+        self.fusible = _fusible(workload)
+        self.network = self.fusible.network
+        self.model = FusedModel(self.fusible.exits, runner)
         self.singles = [self._single(number) for number in range(len(self.network.items))]
         self.choice = Choice(self.singles, list(self._options()))
 
@@ -100,9 +108,8 @@ class Search:
         return Schedule(self.network, parts, tuple(self.singles), len(ways), sum(way.costed for way in ways))
 
     def _options(self) -> Iterator[Options]:
-        homes, footprints = Homes.of(self.arch), Footprints()
-        found = [(group, candidates_of(homes, self.model.exits, footprints, group)) for group in self.network.groups()]
-        for group, candidates in found:
+        homes = Homes.of(self.arch)
+        for group, candidates in [(shapes.group, candidates_of(homes, shapes)) for shapes in self.fusible.groups]:
             repeat = self.network.items[group.exit].repeat
             if candidates:
                 yield Options(group, [Option(self.model, candidate, repeat) for candidate in candidates])
