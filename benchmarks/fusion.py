@@ -6,46 +6,27 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import replace
-
-import numpy as np
+from typing import Any
 
 import benchmarks  # noqa: F401  # before the packages that files beside this one would hide
+from benchmarks.fusion_rows import HEAD, gist_of, line_of, rows_of
+from benchmarks.results import HERE
 from workbench.problem.graph import Item, WorkloadLayer
-from workbench.problem.layer import Layer
-from workbench.problem.template import Template, bundled_archs, load_template
+from workbench.problem.template import bundled_archs, load_template
 from workbench.problem.workload import Workload, load_workload
-from workbench.simulators.fused.cost import Cost
 from workbench.simulators.fused.network import Group, Network
-from workbench.simulators.fused.order import OBJECTIVES, Objective, Order
-from workbench.simulators.fused.search import DoesNotFitError, Schedule, best_schedule
+from workbench.simulators.fused.order import OBJECTIVES
+from workbench.simulators.fused.search import best_schedule
 from workbench.simulators.fused.storage import Footprints, needs_of
 from workbench.simulators.fused.tiling import Exits, Tilings
 
-NETWORKS = ("vgg16", "resnet18", "mobilenetv2", "unet", "fsrcnn_like")
-CLAIMED = {"dram": -0.556, "latency": -0.367, "energy": -0.492}
-"""Yang & Chang 2022, abstract: less memory bandwidth, latency and energy; networks and settings are not published."""
+NETWORKS = ("vgg16", "resnet18", "mobilenetv2", "unet", "fsrcnn")
+DESIGNS = 60
 MIB = 8 * 2**20
 REPEATS = 3
-SEED = 1
-
-
-def fsrcnn_like() -> Workload:
-    """FSRCNN (Dong et al. 2016: d = 56, s = 12, m = 4) on 960 x 540; its last step as a 9 x 9 convolution."""
-
-    def conv(name: str, channels: int, filters: int, kernel: int) -> Layer:
-        return Layer.conv(name, channels, filters, kernel, in_size=(540, 960), padding=kernel // 2)
-
-    middle = [conv(f"map{i}", 12, 12, 3) for i in range(1, 5)]
-    ends = conv("feature", 1, 56, 5), conv("shrink", 56, 12, 1), conv("expand", 12, 56, 1), conv("image", 56, 1, 9)
-    return Workload.chain("fsrcnn_like", [ends[0], ends[1], *middle, ends[2], ends[3]])
-
-
-def network_named(name: str) -> Workload:
-    """A bundled one, or the one above."""
-    return fsrcnn_like() if name == "fsrcnn_like" else load_workload(name)
+KEPT = HERE / "fusion.json"
+CACHE = HERE / ".cache" / "fusion.jsonl"
 
 
 def alwani() -> dict[str, float]:
@@ -78,81 +59,58 @@ def _fused(network: Network, group: Group) -> dict[str, float]:
     return {"alwani_fused_mb": moved / MIB, "alwani_buffers_kb": kept / 8e3}
 
 
-def grouping_seconds() -> float:
-    """CPU seconds of ResNet-50's best grouping on one design, once the engine is loaded: the least of some."""
-    arch, workload = load_template("tpu_like").nominal(), load_workload("resnet50")
-    best_schedule(arch, load_workload("alexnet"))
-    taken = []
-    for _ in range(REPEATS):
-        began = time.process_time()
-        best_schedule(arch, workload)
-        taken.append(time.process_time() - began)
-    return min(taken)
-
-
-def change(fused: Cost, alone: Cost) -> dict[str, float]:
-    """Relative change by fusion."""
-    return {
-        "dram": fused.traffic_bits / alone.traffic_bits - 1,
-        "latency": fused.latency_cycles / alone.latency_cycles - 1,
-        "energy": fused.energy_pj / alone.energy_pj - 1,
-    }
-
-
-def schedules(template: Template, workload: Workload, objective: Objective, designs: int) -> list[Schedule]:
-    """The best ones of the unmodified architecture and of designs drawn at random, those that can be built."""
-    drawn = template.space.sample(designs, np.random.default_rng(SEED))
-    found = []
-    for arch in (template.nominal(), *(template.arch(design) for design in drawn)):
-        with suppress(DoesNotFitError):
-            found.append(best_schedule(arch, workload, objective))
+def grouping_seconds() -> dict[str, float]:
+    """Seconds on the clock for ResNet-50's best grouping on each unmodified architecture, the least of some, once the
+    engine is loaded; each time as a network that nothing is known of.
+    """
+    resnet50, found = load_workload("resnet50"), {}
+    for name in bundled_archs():
+        arch = load_template(name).nominal()
+        best_schedule(arch, load_workload("alexnet"))
+        taken = []
+        for number in range(REPEATS):
+            fresh = replace(resnet50, name=f"{resnet50.name} on {name} {number}")
+            began = time.perf_counter()
+            best_schedule(arch, fresh)
+            taken.append(time.perf_counter() - began)
+        found[name] = min(taken)
+        print(f"ResNet-50's best grouping on {name}: {found[name]:.2f} s", flush=True)
     return found
 
 
-def table(archs: Iterable[str], networks: Iterable[str], objective: Objective, designs: int) -> list[dict[str, object]]:
-    """What fusion changes on every architecture, lines as they are found.
-
-    `nominal` is the unmodified one. `searched` compares the best design without fusion with the best design with it,
-    of the same designs.
-    """
-    rows: list[dict[str, object]] = []
-    order = Order(objective)
-    print(f"{'network':12} {'architecture':22} {'hardware':9} {'DRAM':>8} {'latency':>8} {'energy':>8}  reaches")
-    for workload in map(network_named, networks):
-        for name in archs:
-            found = schedules(load_template(name), workload, objective, designs)
-            if not found:
-                print(f"{workload.name:12} {name:22} cannot be built")
-                continue
-            pairs = {"nominal": (found[0].cost, found[0].layer_by_layer)}
-            if designs:
-                fused = min((each.cost for each in found), key=order.key)
-                alone = min((each.layer_by_layer for each in found), key=order.key)
-                pairs["searched"] = fused, alone
-            for hardware, pair in pairs.items():
-                changed = change(*pair)
-                reached = [what for what, claim in CLAIMED.items() if changed[what] <= claim]
-                shown = " ".join(f"{100 * value:+7.1f}%" for value in changed.values())
-                print(f"{workload.name:12} {name:22} {hardware:9} {shown}  {', '.join(reached) or '-'}", flush=True)
-                rows.append(
-                    {"network": workload.name, "arch": name, "hardware": hardware, **changed, "reached": reached}
-                )
-    return rows
+def figures_of(options: argparse.Namespace) -> dict[str, Any]:
+    """What is asked for, printed as it is found."""
+    seconds = grouping_seconds()
+    figures: dict[str, Any] = {**alwani(), "resnet50_grouping_s": max(seconds.values()), "grouping_by_arch_s": seconds}
+    if not options.quick:
+        archs, networks = options.arch or bundled_archs(), options.network or NETWORKS
+        figures |= {"objective": options.objective, "designs": options.designs, "table": []}
+        print(HEAD)
+        for rows in rows_of(CACHE, archs, networks, options.objective, options.designs):
+            figures["table"] += rows
+            print("\n".join(map(line_of, rows)), flush=True)
+        print("\n".join(gist_of(figures["table"])))
+    return figures
 
 
 def main() -> int:
     """Print the table and, last, one JSON object of the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="leave the table out")
+    parser.add_argument("--cached", action="store_true", help="print the figures of the last full run")
     parser.add_argument("--arch", action="append", choices=bundled_archs(), help="only this one; repeatable")
     parser.add_argument("--network", action="append", choices=NETWORKS, help="only this one; repeatable")
     parser.add_argument("--objective", choices=OBJECTIVES, default="edp", help="what the best grouping has least of")
-    parser.add_argument("--designs", type=int, default=0, help="designs drawn at random for the searched hardware")
+    parser.add_argument("--designs", type=int, default=DESIGNS, help="designs drawn at random as searched hardware")
     options = parser.parse_args()
-    figures: dict[str, object] = {**alwani(), "resnet50_grouping_s": grouping_seconds()}
-    if not options.quick:
-        archs, networks = options.arch or bundled_archs(), options.network or NETWORKS
-        figures["table"] = table(archs, networks, options.objective, options.designs)
+    if options.cached:
+        figures = json.loads(KEPT.read_text(encoding="utf-8"))
+        print("\n".join([HEAD, *map(line_of, figures["table"]), *gist_of(figures["table"])]))
+    else:
+        figures = figures_of(options)
+        full = not (options.quick or options.arch or options.network)
+        if full and (options.objective, options.designs) == ("edp", DESIGNS):
+            KEPT.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(figures))
     return 0
 

@@ -15,7 +15,7 @@ from workbench.simulators.fused.search import DoesNotFitError, best_schedule
 from workbench.simulators.loopnest.simulator import VERSION as ENGINE
 from workbench.simulators.loopnest.simulator import LoopNest, LoopNestSettings, with_levers
 
-VERSION = 1
+VERSION = 2
 """Raised with every change here that can change a result; the loop-nest engine has a version of its own."""
 
 
