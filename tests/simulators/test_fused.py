@@ -16,7 +16,7 @@ from workbench.problem.metrics import Metrics
 from workbench.problem.task import Task
 from workbench.problem.template import load_template
 from workbench.problem.workload import Workload, load_workload
-from workbench.simulators.fused.model import Candidate, FusedModel
+from workbench.simulators.fused.model import FusedModel
 from workbench.simulators.fused.network import SOURCE, Group, Network
 from workbench.simulators.fused.order import OBJECTIVES, Objective, Order
 from workbench.simulators.fused.pinned import Runner
@@ -24,6 +24,7 @@ from workbench.simulators.fused.search import best_schedule
 from workbench.simulators.fused.simulator import Fused, FusedSettings
 from workbench.simulators.fused.storage import Footprints, Placement, needs_of
 from workbench.simulators.fused.tiling import MODES, Exits, Mode, Tilings
+from workbench.simulators.fused.work import Candidate
 from workbench.simulators.loopnest.engine import evaluate_layer
 from workbench.simulators.loopnest.simulator import LoopNest, LoopNestSettings
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.problem.graph import WorkloadLayer
-from workbench.simulators.fused.model import Candidate
 from workbench.simulators.fused.network import Network
 from workbench.simulators.fused.storage import (
     NOWHERE,
@@ -24,6 +23,7 @@ from workbench.simulators.fused.storage import (
     weight_bits,
 )
 from workbench.simulators.fused.tiling import MODES, Exits, Mode, Tilings
+from workbench.simulators.fused.work import Candidate
 
 
 class Shapes:

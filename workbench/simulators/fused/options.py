@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workbench.simulators.fused.cost import Cost
-from workbench.simulators.fused.model import Candidate, FusedModel, Work
+from workbench.simulators.fused.model import FusedModel
 from workbench.simulators.fused.network import Group
 from workbench.simulators.fused.order import Price
 from workbench.simulators.fused.paths import Value
+from workbench.simulators.fused.work import Candidate, Work
 
 
 @dataclass(frozen=True)
