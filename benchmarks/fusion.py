@@ -22,7 +22,7 @@ from workbench.simulators.fused.storage import Footprints, needs_of
 from workbench.simulators.fused.tiling import Exits, Tilings
 
 NETWORKS = ("vgg16", "resnet18", "mobilenetv2", "unet", "fsrcnn")
-DESIGNS = 20
+DESIGNS = 10
 MIB = 8 * 2**20
 REPEATS = 3
 KEPT = HERE / "fusion.json"
