@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.simulators.fusible import FACTORS, branching, chip, conv
-from tests.simulators.small import with_memory
+from tests.simulators.small import archs, layers, with_memory
 from workbench.problem.arch import Arch
 from workbench.problem.graph import Item, Node, WorkloadLayer
+from workbench.problem.layer import Layer
+from workbench.problem.metrics import Infeasible
 from workbench.problem.template import load_template
 from workbench.problem.workload import Workload
 from workbench.simulators.fused.candidates import Fusible, candidates_of
@@ -20,9 +23,10 @@ from workbench.simulators.fused.model import FusedModel
 from workbench.simulators.fused.network import Network
 from workbench.simulators.fused.order import OBJECTIVES, Objective, Order
 from workbench.simulators.fused.paths import Paths
-from workbench.simulators.fused.pinned import Runner
+from workbench.simulators.fused.pinned import LayerRun, Runner
 from workbench.simulators.fused.search import Search
 from workbench.simulators.fused.storage import Homes
+from workbench.simulators.loopnest.engine import Criterion, evaluate_layer
 
 
 def partitions(items: Sequence[int], regions: frozenset[int]) -> Iterator[list[int]]:
@@ -187,3 +191,17 @@ def test_the_best_path_is_the_best_of_all_partitions(count: int, data: st.DataOb
     assert total == min(sums)
     assert sum(masks[step] for step in steps) == (1 << count) - 1
     assert tuple(map(sum, zip(*(values[step] for step in steps), strict=True))) == total
+
+
+@settings(max_examples=30)
+@given(archs(), layers(), st.sampled_from(["latency", "energy", "edp"]))
+def test_unrollings_that_are_left_out_are_never_the_best(arch: Arch, layer: Layer, criterion: Criterion):
+    arch = replace(arch, spatial_mapping="auto")
+    runner = Runner(arch, criterion, FACTORS)
+    (outcome,) = evaluate_layer([arch], layer, criterion, FACTORS)
+    run = runner.run(runner.job(layer))
+    if isinstance(outcome, Infeasible):
+        assert run == outcome
+    else:
+        assert isinstance(run, LayerRun)
+        assert (run.latency_cycles, run.energy_pj) == (outcome.latency_cycles, outcome.energy_pj)

@@ -10,20 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
 from workbench.problem.arch import Arch
 from workbench.problem.layer import Layer
 from workbench.problem.metrics import Infeasible
+from workbench.simulators.fused.cost import SAFE, Cost
+from workbench.simulators.fused.least import Least
 from workbench.simulators.loopnest.allocate import Rows, fitting
 from workbench.simulators.loopnest.case import BUSY, LOAD, PERIODS, REAL, Case
 from workbench.simulators.loopnest.cost import Moves
 from workbench.simulators.loopnest.engine import Criterion, Found, best_mappings, evaluate_layer
 from workbench.simulators.loopnest.orders import OPERANDS, Bools, only
 from workbench.simulators.loopnest.outcomes import metrics_of
-from workbench.simulators.loopnest.spatial import candidates
+from workbench.simulators.loopnest.spatial import Spatial, candidates
 
 Pins = tuple[tuple[str, int], ...]
 """Operand and the memory it lies in, where that is not the last one."""
@@ -104,7 +106,20 @@ class Runner:
     def _evaluate(self, arch: Arch, layer: Layer, pins: Pins) -> LayerRun | Infeasible:
         wide = _widened(arch, layer, pins)
         best: tuple[tuple[float, float, int], Found, int] | None = None
-        for found in best_mappings([wide], layer, self.criterion, self.factors):
+
+        @cache
+        def least() -> Cost:
+            return Least(wide).of(layer, {}, (0.0, 0.0, 0.0))
+
+        def hopeless(spatial: Spatial) -> bool:
+            """Whether no mapping that leaves so many steps to time can be the best one."""
+            if best is None:
+                return False
+            cycles, energy = max(least().latency_cycles, spatial.steps), least().energy_pj
+            bound = {"latency": cycles, "energy": energy, "edp": cycles * energy}[self.criterion]
+            return bound * SAFE > best[0][0]
+
+        for found in best_mappings([wide], layer, self.criterion, self.factors, hopeless=hopeless):
             for i in range(len(found.rows)):
                 _, score = found.best_of(i)
                 if best is None or score < best[0]:
@@ -150,7 +165,8 @@ def _costed(arch: Arch, pins: Pins, found: Found, i: int) -> LayerRun | None:
     Nor is there such a mapping where the architecture has no such unrolling: generated ones go by the widths of ports.
     """
     layer, spatial = found.case.layer, found.case.spatials[int(found.rows.design[i])]
-    if not any(each.mean == spatial.mean for each in candidates(arch, layer)):
+    generated = isinstance(arch.spatial_mapping, str) and found.case.archs[0] is not arch
+    if generated and not any(each.mean == spatial.mean for each in candidates(arch, layer)):
         return None
     case = Case(layer, [arch], [spatial], only(found.case.orders, int(found.rows.order[i])))
     zero = np.zeros(1, dtype=np.int64)

@@ -9,7 +9,7 @@ because the greedy rule sees neither double buffering nor what on-loading costs.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Literal
@@ -96,9 +96,18 @@ def evaluate_layer(
 
 
 def best_mappings(
-    archs: Sequence[Arch], layer: Layer, criterion: Criterion, factors: int, *, compiled: bool | None = None
+    archs: Sequence[Arch],
+    layer: Layer,
+    criterion: Criterion,
+    factors: int,
+    *,
+    compiled: bool | None = None,
+    hopeless: Callable[[Spatial], bool] = lambda spatial: False,
 ) -> Iterator[Found]:
-    """For each set of loops that spatial mappings leave to time, the best mapping of each design; see above."""
+    """For each set of loops that spatial mappings leave to time, the best mapping of each design; see above.
+
+    Spatial mappings that are `hopeless` when their turn comes are left out.
+    """
     groups: dict[tuple[object, tuple[Loop, ...]], list[tuple[int, Spatial, int]]] = {}
     for index, arch in enumerate(archs):
         turns: dict[tuple[Loop, ...], int] = {}  # groups come in the order of the call, which must not decide
@@ -107,7 +116,10 @@ def best_mappings(
             groups.setdefault((topology(arch), loops), []).append((index, spatial, turns.setdefault(loops, len(turns))))
     compiled = _KERNELS.compiled(sum(map(len, groups.values()))) if compiled is None else compiled
     sliding = sliding_loops(layer)
-    for (_, loops), members in groups.items():
+    for (_, loops), everyone in groups.items():
+        members = [member for member in everyone if not hopeless(member[1])]
+        if not members:
+            continue
         orders = all_orders(loops, sliding)
         size = max(1, ROWS_PER_CHUNK // (len(orders.order) * len(FILLINGS)))
         for start in range(0, len(members), size):
