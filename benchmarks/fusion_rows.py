@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import numpy as np
 import benchmarks  # noqa: F401  # before the packages that files beside this one would hide
 from benchmarks.results import Results
 from workbench.problem.arch import Arch
-from workbench.problem.template import Template, load_template
+from workbench.problem.template import load_template
 from workbench.problem.workload import Workload, load_workload
 from workbench.simulators.fused.cost import Cost
 from workbench.simulators.fused.order import Objective, Order
@@ -36,29 +38,32 @@ class Measured:
     alone: Cost
 
 
-def measured(template: Template, workload: Workload, objective: Objective, designs: int) -> Iterator[Measured]:
-    """The unmodified architecture and designs drawn at random, those that can be built."""
-    drawn = template.space.sample(designs, np.random.default_rng(SEED))
-    for arch in (template.nominal(), *(template.arch(design) for design in drawn)):
+def nominal(arch: str, network: str, objective: Objective) -> list[dict[str, Any]]:
+    """The unmodified architecture with fusion against the same without; no row where it cannot be built."""
+    found = _measured([load_template(arch).nominal()], load_workload(network), objective)
+    return [_row(network, arch, "nominal", each, each) for each in found]
+
+
+def searched(arch: str, network: str, objective: Objective, designs: int) -> list[dict[str, Any]]:
+    """The best design with fusion against the best one without, each of the same ones: drawn at random, beside the
+    unmodified one.
+    """
+    template, order = load_template(arch), Order(objective)
+    drawn = [template.arch(design) for design in template.space.sample(designs, np.random.default_rng(SEED))]
+    found = list(_measured([template.nominal(), *drawn], load_workload(network), objective))
+    if not found:
+        return []
+    fused = min(found, key=lambda each: order.key(each.fused))
+    alone = min(found, key=lambda each: order.key(each.alone))
+    return [_row(network, arch, "searched", fused, alone)]
+
+
+def _measured(archs: Iterable[Arch], workload: Workload, objective: Objective) -> Iterator[Measured]:
+    """Those that can be built."""
+    for arch in archs:
         with suppress(DoesNotFitError):
             found = best_schedule(arch, workload, objective)
             yield Measured(arch, found.cost, found.layer_by_layer)
-
-
-def compared(name: str, network: str, objective: Objective, designs: int) -> list[dict[str, Any]]:
-    """A network on an architecture: `nominal` is the unmodified one with and without fusion; `searched` the best design
-    with fusion against the best one without, each of the same designs.
-    """
-    template, order = load_template(name), Order(objective)
-    found = list(measured(template, load_workload(network), objective, designs))
-    rows = []
-    if found and found[0].arch == template.nominal():
-        rows.append(_row(network, name, "nominal", found[0], found[0]))
-    if designs and found:
-        fused = min(found, key=lambda each: order.key(each.fused))
-        alone = min(found, key=lambda each: order.key(each.alone))
-        rows.append(_row(network, name, "searched", fused, alone))
-    return rows
 
 
 def _row(network: str, arch: str, hardware: str, fused: Measured, alone: Measured) -> dict[str, Any]:
@@ -85,15 +90,22 @@ def _memory(arch: Arch) -> dict[str, float]:
 
 
 def rows_of(
-    kept: Path, archs: Sequence[str], networks: Iterable[str], objective: Objective, designs: int
+    kept: Path, archs: Sequence[str], networks: Sequence[str], objective: Objective, designs: int
 ) -> Iterator[list[dict[str, Any]]]:
-    """Pair by pair; what an interrupted run has measured is not measured again."""
+    """Pair by pair, first as they are, then searched; what an interrupted run has measured is not measured again."""
     results, simulator = Results(kept), Fused(FusedSettings(objective=objective)).fingerprint
-    for network in networks:
-        for arch in archs:
-            key = f"{network} on {arch}, {designs} designs, {simulator}"
-            known = results.get(key) or results.add(key, {"rows": compared(arch, network, objective, designs)})
-            yield known["rows"] or [{"network": network, "arch": arch, "hardware": "-", "reached": []}]
+    for hardware in ("nominal", "searched") if designs else ("nominal",):
+        for network, arch in product(networks, archs):
+            key = f"{network} on {arch}, {hardware}, {simulator}"
+            if hardware == "searched":
+                key += f", {designs} designs"
+            known = results.get(key)
+            if known is None:
+                measure = partial(nominal, arch, network, objective)
+                if hardware == "searched":
+                    measure = partial(searched, arch, network, objective, designs)
+                known = results.add(key, {"rows": measure()})
+            yield known["rows"] or [{"network": network, "arch": arch, "hardware": hardware, "reached": []}]
 
 
 HEAD = f"{'network':12} {'architecture':20} {'hardware':9} {'DRAM':>8} {'latency':>8} {'energy':>8}  reaches / memory"
@@ -113,7 +125,7 @@ def gist_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Which rows reach what is claimed, in words."""
     lines = []
     for hardware in ("nominal", "searched"):
-        mine = [row for row in rows if row["hardware"] == hardware]
+        mine = [row for row in rows if row["hardware"] == hardware and "dram" in row]
         if mine:
             counts = [f"{what} {100 * claim:.1f} %: {_count(mine, what)}" for what, claim in CLAIMED.items()]
             lines.append(f"{hardware}: of {len(mine)}, {'; '.join(counts)}")
