@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -97,14 +96,11 @@ def rows_of(
     for hardware in ("nominal", "searched") if designs else ("nominal",):
         for network, arch in product(networks, archs):
             key = f"{network} on {arch}, {hardware}, {simulator}"
-            if hardware == "searched":
+            if hardware == "nominal":
+                known = results.get(key) or results.add(key, {"rows": nominal(arch, network, objective)})
+            else:
                 key += f", {designs} designs"
-            known = results.get(key)
-            if known is None:
-                measure = partial(nominal, arch, network, objective)
-                if hardware == "searched":
-                    measure = partial(searched, arch, network, objective, designs)
-                known = results.add(key, {"rows": measure()})
+                known = results.get(key) or results.add(key, {"rows": searched(arch, network, objective, designs)})
             yield known["rows"] or [{"network": network, "arch": arch, "hardware": hardware, "reached": []}]
 
 

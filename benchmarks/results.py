@@ -20,7 +20,9 @@ class Results:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        lines = text.splitlines()
+        self._cut = bool(text) and not text.endswith("\n")
         self._known = {content["key"]: content for line in lines if (content := _parsed(line))}
 
     def get(self, key: str) -> dict[str, Any] | None:
@@ -32,7 +34,8 @@ class Results:
         self._known[key] = {"key": key, **content}
         self._path.parent.mkdir(exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(self._known[key]) + "\n")
+            file.write("\n" * self._cut + json.dumps(self._known[key]) + "\n")
+        self._cut = False
         return self._known[key]
 
 
