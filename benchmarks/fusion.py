@@ -103,6 +103,8 @@ def main() -> int:
     parser.add_argument("--objective", choices=OBJECTIVES, default="edp", help="what the best grouping has least of")
     parser.add_argument("--designs", type=int, default=DESIGNS, help="designs drawn at random as searched hardware")
     options = parser.parse_args()
+    if options.cached and not KEPT.exists():
+        parser.error(f"{KEPT.name} is not there: no full run has ended yet; run it without --cached")
     if options.cached:
         figures = json.loads(KEPT.read_text(encoding="utf-8"))
         print("\n".join([HEAD, *map(line_of, figures["table"]), *gist_of(figures["table"])]))
