@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 import benchmarks  # noqa: F401  # before the packages that files beside this one would hide
 from store import chunks, runs
-from store.connections import transaction, writer
+from store.connections import driver_of, transaction, writer
 from store.database import BUSY_SECONDS, Lab
 from store.designs import CHUNK_POINTS, Designs
 from store.encoding import encode
@@ -252,7 +252,7 @@ def listing(folder: Path, many_runs: int, many_points: int) -> float:
             run_id -= 1
             epoch = lab.claim(run_id)
             with transaction(engine, path) as connection:
-                chunks.add(connection, run_id, epoch, [encoded] * 16)
+                chunks.add(driver_of(connection), run_id, epoch, [encoded] * 16)
             lab.finish(run_id, epoch, "done")
             stored += 16 * CHUNK_POINTS
         engine.dispose()

@@ -6,6 +6,7 @@ search by bounds reads no chunk in vain, and a digest of it all.
 
 from __future__ import annotations
 
+import sqlite3
 import struct
 import time
 from collections.abc import Sequence
@@ -17,9 +18,8 @@ from sqlalchemy import Connection
 from store import decoding
 from store.designs import Bounds, Designs
 from store.encoding import Encoded
-from store.errors import BadRowError, DamagedLabError
+from store.errors import BadRowError, DamagedLabError, NotInTurnError
 from store.rows import METRICS, ChunkHead, Zone
-from store.runs import by_id, fenced_out
 
 _ZONES: Final = ", ".join(f"{metric}_least, {metric}_most" for metric in METRICS)
 _HEAD: Final = f"number, first, points, feasible, {_ZONES}, digest"
@@ -44,20 +44,23 @@ _GROW: Final = """
 _NEXT_NUMBER: Final = "SELECT coalesce(max(number) + 1, 0) FROM chunk WHERE run_id = ?"
 
 
-def add(connection: Connection, run_id: int, epoch: int, chunks: Sequence[Encoded]) -> None:
-    """Put chunks behind those that the run has; refuses whoever does not own the run."""
+def add(driver: sqlite3.Connection, run_id: int, epoch: int, chunks: Sequence[Encoded]) -> None:
+    """Put chunks behind those that the run has.
+
+    Raises:
+        NotInTurnError: whoever asks does not own the run.
+    """
     now_ns, added = time.time_ns(), sum(chunk.points for chunk in chunks)
-    row = connection.exec_driver_sql(_GROW, (added, now_ns, now_ns, run_id, epoch)).first()
-    if row is None:
-        by_id(connection, run_id)
-        raise fenced_out(connection, run_id, epoch)
-    first = int(row[0]) - added
-    number = int(connection.exec_driver_sql(_NEXT_NUMBER, (run_id,)).scalar_one())
+    rows = driver.execute(_GROW, (added, now_ns, now_ns, run_id, epoch)).fetchall()
+    if not rows:
+        raise NotInTurnError
+    first = int(rows[0][0]) - added
+    ((number,),) = driver.execute(_NEXT_NUMBER, (run_id,)).fetchall()
     for chunk in chunks:
         ends = tuple(end for zone in chunk.zones for end in zone)
         place = (number, first, chunk.points, chunk.feasible)
         key = chunk_digest(place, chunk.zones, chunk.content)
-        connection.exec_driver_sql(_INSERT, (run_id, *place, *ends, key, chunk.content))
+        driver.execute(_INSERT, (run_id, *place, *ends, key, chunk.content))
         number, first = number + 1, first + chunk.points
 
 

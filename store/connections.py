@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
@@ -89,12 +89,44 @@ def explained(path: Path) -> Iterator[None]:
         raise DamagedLabError(f"{path} is damaged: it holds text that is none. Restore a backup.") from error
 
 
+class Writing:
+    """A transaction of the writer on the driver's own connection: SQLAlchemy's takes as long to make as a small step.
+
+    It holds the writer until it is committed or taken back.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._held = engine.raw_connection()
+        driver: Any = self._held.driver_connection
+        self.driver: sqlite3.Connection = driver
+        try:
+            self.driver.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self._held.close()
+            raise
+
+    def commit(self) -> None:
+        """All of it; what cannot be committed is taken back."""
+        try:
+            self.driver.execute("COMMIT")
+        finally:
+            self.take_back()
+
+    def take_back(self) -> None:
+        """Nothing of it, unless it is committed; another one may write."""
+        try:
+            if self.driver.in_transaction:
+                self.driver.execute("ROLLBACK")
+        finally:
+            self._held.close()
+
+
 class Committing:
     """A transaction whose rows are written, on its way to the disk in another thread."""
 
-    def __init__(self, connection: Connection, path: Path, threads: Executor) -> None:
+    def __init__(self, writing: Writing, path: Path, threads: Executor) -> None:
         self._path = path
-        self._done = threads.submit(_commit, connection)
+        self._done = threads.submit(writing.commit)
 
     def wait(self) -> None:
         """Return when it is safe; an error says that nothing of it is stored."""
@@ -102,9 +134,10 @@ class Committing:
             self._done.result()
 
 
-def _commit(connection: Connection) -> None:
-    with connection:  # to close it takes back what could not be committed
-        connection.commit()
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """The driver itself takes rows as they come; its errors are SQLite's own, which `explained` turns into ours."""
+    driver: Any = connection.connection.driver_connection
+    return cast("sqlite3.Connection", driver)
 
 
 @contextmanager

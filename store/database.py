@@ -24,10 +24,10 @@ from sqlalchemy.exc import DBAPIError
 from store import accuracies, chunks, columns, control, knowledge, pages, queries, removing, runs, steps, tags, upkeep
 from store.accuracies import Claim, NewAccuracy, Subject
 from store.columns import PointColumns
-from store.connections import Committing, explained, reader, transaction, writer
+from store.connections import Committing, Writing, driver_of, explained, reader, transaction, writer
 from store.designs import Bounds, Designs
 from store.encoding import encode
-from store.errors import ReadOnlyLabError
+from store.errors import NotInTurnError, ReadOnlyLabError
 from store.filtering import Condition
 from store.knowledge import NewModel
 from store.migrations import check_readable, make_ready
@@ -222,8 +222,9 @@ class Lab:
         Returns what somebody asks of the owner now.
         """
         step = steps.Content(history, points, front, checkpoint, contexts, evaluations)
-        with self._write() as connection:
-            return steps.store(connection, run_id, epoch, step)
+        storing = self.begin_step(run_id, epoch, step)
+        storing.wait()
+        return storing.wish
 
     def begin_step(self, run_id: int, epoch: int, step: steps.Content) -> steps.BeingStored:
         """The same for a caller who has something else to do while the disk takes its time.
@@ -231,19 +232,22 @@ class Lab:
         Nothing may be shown of the step before its `wait` returns. Who writes next waits for it, too.
         """
         with explained(self.path):
-            connection = self._writer().connect()
+            writing = Writing(self._writer())
             try:
-                connection.begin()
-                wish = steps.store(connection, run_id, epoch, step)
+                wish = steps.store(writing.driver, run_id, epoch, step)
+            except NotInTurnError:
+                writing.take_back()
+                with self._read() as connection:
+                    steps.refuse(connection, run_id, epoch, step)
             except BaseException:
-                connection.close()
+                writing.take_back()
                 raise
-        return steps.BeingStored(Committing(connection, self.path, self._threads), wish)
+        return steps.BeingStored(Committing(writing, self.path, self._threads), wish)
 
     def keep(self, contexts: Sequence[Context], evaluations: Sequence[Evaluation]) -> None:
         """Into the cache, by whoever has simulated outside a run."""
         with self._write() as connection:
-            steps.add_evaluations(connection, contexts, evaluations)
+            steps.add_evaluations(driver_of(connection), contexts, evaluations)
 
     # What runs left
 
@@ -332,7 +336,10 @@ class Lab:
         """
         encoded = encode(designs)
         with self._write() as connection:
-            chunks.add(connection, run_id, epoch, encoded)
+            try:
+                chunks.add(driver_of(connection), run_id, epoch, encoded)
+            except NotInTurnError:
+                raise runs.fenced_out(connection, runs.by_id(connection, run_id).id, epoch) from None
 
     def chunks(self, run_id: int, bounds: Bounds | None = None, *, after_number: int = -1) -> Iterator[Designs]:
         """The designs that the run has in chunks, in order, a chunk at a time; or those within the bounds.

@@ -129,3 +129,7 @@ _MEANINGS: tuple[tuple[str, type[StoreError], str], ...] = (
 
 # A value of a type that SQLite does not know, or that STRICT refuses: SQLite's own names for these tell little.
 _TYPE_ERRORS = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError, sqlite3.DataError)
+
+
+class NotInTurnError(Exception):
+    """A run's head is not where a write begins: whoever caught it looks why, and says it. Never seen by users."""

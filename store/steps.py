@@ -6,19 +6,20 @@ points, front or checkpoint: those of a resumed run equal those of an uninterrup
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import repeat
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from sqlalchemy import Connection
 
 from store import chunks
 from store.connections import Committing
 from store.encoding import Encoded
-from store.errors import BadRowError
+from store.errors import BadRowError, NotInTurnError
 from store.rows import Context, Evaluation, Point, Progress, Wish, check_json
 from store.runs import by_id, fenced_out
 
@@ -78,31 +79,43 @@ class BeingStored:
         self._committing.wait()
 
 
-def store(connection: Connection, run_id: int, epoch: int, step: Content) -> Wish | None:
-    """Write a whole step, and tell what is asked of the run's owner."""
-    wish = advance(connection, run_id, epoch, step.history, len(step.points))
-    add_evaluations(connection, step.contexts, step.evaluations)
-    add_points(connection, run_id, step.points, step.history)
+def store(driver: sqlite3.Connection, run_id: int, epoch: int, step: Content) -> Wish | None:
+    """Write a whole step, and tell what is asked of the run's owner.
+
+    Raises:
+        NotInTurnError: whoever asks does not own the run, or the step does not follow.
+    """
+    wish = _advance(driver, run_id, epoch, step.history, len(step.points))
+    add_evaluations(driver, step.contexts, step.evaluations)
+    add_points(driver, run_id, step.points, step.history)
     if step.chunks:
-        chunks.add(connection, run_id, epoch, step.chunks)
-    set_front(connection, run_id, step.front)
-    add_history(connection, run_id, step.history)
-    set_checkpoint(connection, run_id, step.history.step, step.checkpoint)
+        chunks.add(driver, run_id, epoch, step.chunks)
+    set_front(driver, run_id, step.front)
+    add_history(driver, run_id, step.history)
+    set_checkpoint(driver, run_id, step.history.step, step.checkpoint)
     return wish
 
 
-def advance(connection: Connection, run_id: int, epoch: int, history: Progress, added: int) -> Wish | None:
-    """Move the run's head on by one step, and tell what is asked of its owner.
-
-    Refuses whoever does not own the run, and a step out of turn.
-    """
+def _advance(driver: sqlite3.Connection, run_id: int, epoch: int, history: Progress, added: int) -> Wish | None:
+    """Move the run's head on by one step, and tell what is asked of its owner."""
     now_ns = time.time_ns()
     head = (*history[:8], now_ns, now_ns)
     expected = (run_id, epoch, history.step - 1, history.points - added)
-    rows = _driver(connection).execute(_ADVANCE, (*head, *expected)).fetchall()  # to the end, or it cannot commit
-    if rows:
-        wish: Wish | None = rows[0][0]
-        return wish
+    rows = driver.execute(_ADVANCE, (*head, *expected)).fetchall()  # to the end, or it cannot commit
+    if not rows:
+        raise NotInTurnError
+    wish: Wish | None = rows[0][0]
+    return wish
+
+
+def refuse(connection: Connection, run_id: int, epoch: int, step: Content) -> NoReturn:
+    """Say why a step is not in turn.
+
+    Raises:
+        FencedOutError: whoever asks does not own the run.
+        BadRowError: the step does not follow.
+    """
+    history, added = step.history, len(step.points)
     run = by_id(connection, run_id)
     if run.epoch != epoch or run.status != "running":
         raise fenced_out(connection, run_id, epoch)
@@ -112,7 +125,7 @@ def advance(connection: Connection, run_id: int, epoch: int, history: Progress, 
     )
 
 
-def add_points(connection: Connection, run_id: int, points: Sequence[Point], history: Progress) -> None:
+def add_points(driver: sqlite3.Connection, run_id: int, points: Sequence[Point], history: Progress) -> None:
     first = history.points - len(points)
     for index, point in enumerate(points):
         if point.seq != first + index or point.step != history.step:
@@ -121,22 +134,22 @@ def add_points(connection: Connection, run_id: int, points: Sequence[Point], his
                 f"and step {history.step}, not {point.seq} and {point.step}."
             )
     _check_texts(points)
-    _insert(connection, _POINT, ((run_id, *point[:8], int(point.cached)) for point in points))
-    _insert(connection, _POINT_DETAIL, ((run_id, p.seq, p.detail) for p in points if p.detail is not None))
+    _insert(driver, _POINT, ((run_id, *point[:8], int(point.cached)) for point in points))
+    _insert(driver, _POINT_DETAIL, ((run_id, p.seq, p.detail) for p in points if p.detail is not None))
 
 
-def add_evaluations(connection: Connection, contexts: Sequence[Context], evaluations: Sequence[Evaluation]) -> None:
+def add_evaluations(driver: sqlite3.Connection, contexts: Sequence[Context], evaluations: Sequence[Evaluation]) -> None:
     """Into the cache. What is there already stays: simulators are deterministic, so it says the same."""
     for context in contexts:
         check_json("layer", context.layer)
     _check_texts(evaluations)
     if contexts:
-        _insert(connection, _CONTEXT, contexts)
-    ids = {key: _context_id(connection, key) for key in {row.context for row in evaluations}}
+        _insert(driver, _CONTEXT, contexts)
+    ids = {key: _context_id(driver, key) for key in {row.context for row in evaluations}}
     ordered = sorted({row[:2]: row for row in evaluations}.values(), key=lambda row: row[:2])  # for the tree's sake
-    _insert(connection, _EVALUATION, ((ids[row.context], *row[1:7]) for row in ordered))
+    _insert(driver, _EVALUATION, ((ids[row.context], *row[1:7]) for row in ordered))
     detailed = (row for row in ordered if row.detail is not None)
-    _insert(connection, _EVALUATION_DETAIL, ((ids[row.context], row.key, row.detail) for row in detailed))
+    _insert(driver, _EVALUATION_DETAIL, ((ids[row.context], row.key, row.detail) for row in detailed))
 
 
 def _check_texts(rows: Sequence[Point] | Sequence[Evaluation]) -> None:
@@ -147,21 +160,21 @@ def _check_texts(rows: Sequence[Point] | Sequence[Evaluation]) -> None:
         check_json("detail", text)
 
 
-def set_front(connection: Connection, run_id: int, front: Iterable[int]) -> None:
+def set_front(driver: sqlite3.Connection, run_id: int, front: Iterable[int]) -> None:
     """Make exactly these points (by seq) the run's front, touching only what changes."""
     now = {int(seq) for seq in front}
-    before = {seq for (seq,) in _driver(connection).execute("SELECT seq FROM front WHERE run_id = ?", (run_id,))}
-    _insert(connection, "DELETE FROM front WHERE run_id = ? AND seq = ?", zip(repeat(run_id), sorted(before - now)))
-    _insert(connection, "INSERT INTO front (run_id, seq) VALUES (?, ?)", zip(repeat(run_id), sorted(now - before)))
+    before = {seq for (seq,) in driver.execute("SELECT seq FROM front WHERE run_id = ?", (run_id,))}
+    _insert(driver, "DELETE FROM front WHERE run_id = ? AND seq = ?", zip(repeat(run_id), sorted(before - now)))
+    _insert(driver, "INSERT INTO front (run_id, seq) VALUES (?, ?)", zip(repeat(run_id), sorted(now - before)))
 
 
-def add_history(connection: Connection, run_id: int, history: Progress) -> None:
+def add_history(driver: sqlite3.Connection, run_id: int, history: Progress) -> None:
     check_json("best", history.best)
-    _insert(connection, _HISTORY, [(run_id, *history)])
+    _insert(driver, _HISTORY, [(run_id, *history)])
 
 
-def set_checkpoint(connection: Connection, run_id: int, step: int, state: bytes) -> None:
-    _insert(connection, _CHECKPOINT, [(run_id, step, state, digest(state))])
+def set_checkpoint(driver: sqlite3.Connection, run_id: int, step: int, state: bytes) -> None:
+    _insert(driver, _CHECKPOINT, [(run_id, step, state, digest(state))])
 
 
 def digest(state: bytes) -> bytes:
@@ -169,20 +182,12 @@ def digest(state: bytes) -> bytes:
     return blake2b(state, digest_size=16).digest()
 
 
-def _context_id(connection: Connection, key: bytes) -> int:
-    row = _driver(connection).execute("SELECT id FROM context WHERE key = ?", (key,)).fetchone()
+def _context_id(driver: sqlite3.Connection, key: bytes) -> int:
+    row = driver.execute("SELECT id FROM context WHERE key = ?", (key,)).fetchone()
     if row is None:
         raise BadRowError(f"An evaluation refers to the context {key.hex()}, which neither the lab nor the step has.")
     return int(row[0])
 
 
-def _insert(connection: Connection, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    _driver(connection).executemany(statement, rows)
-
-
-def _driver(connection: Connection) -> Any:
-    """The driver itself takes rows as they come: a small step spends half its time in SQLAlchemy otherwise.
-
-    Its errors are SQLite's own, which `connections.explained` turns into ours all the same.
-    """
-    return connection.connection.driver_connection
+def _insert(driver: sqlite3.Connection, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    driver.executemany(statement, rows)

@@ -14,9 +14,8 @@ from time import sleep
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
 
-from store import connections
+from store.connections import Writing
 from store.database import Lab
 from store.errors import BusyRunError, StoreError
 from tests.searches.listed import NAMES
@@ -313,15 +312,15 @@ def test_killed_at_random_moments_and_resumed_it_equals_the_uninterrupted_run(tm
 
 def test_a_slow_disk_changes_nothing(tmp_path, monkeypatch):
     """What the step under way found is known to the next one before it can be read."""
-    commit = connections._commit
+    commit = Writing.commit
 
-    def late(connection: Connection) -> None:
+    def late(writing: Writing) -> None:
         sleep(0.02)
-        commit(connection)
+        commit(writing)
 
     with Lab.open(tmp_path / "quick.db") as quick, Lab.open(tmp_path / "slow.db") as slow:
         wanted = list(run(quick, start(quick, spec()).id))
-        monkeypatch.setattr(connections, "_commit", late)
+        monkeypatch.setattr(Writing, "commit", late)
         shown = []
         for step in run(slow, start(slow, spec()).id):
             assert slow.run(1).points == step.points, "it is shown when it is stored"
