@@ -7,8 +7,12 @@ exactly where `infeasible` is not (accuracy may always be None). A row that says
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Final, Literal, NamedTuple
+
+import orjson
 
 from store.errors import BadRowError
 
@@ -231,6 +235,34 @@ class Json(str):
     def of(cls, content: Any) -> Json:
         """The same text for equal content."""
         return cls(_ENCODER.encode(content))
+
+    @classmethod
+    def bulky(cls, content: Any) -> Json:
+        """Likewise, at a tenth of the time, for what no key is made of: its numbers may be spelt in another way.
+
+        Raises:
+            ValueError: a number that is none.
+        """
+        try:
+            encoded = orjson.dumps(content, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY)
+        except orjson.JSONEncodeError:  # a type that it does not know, or a number beyond 64 bits
+            return cls.of(content)
+        if b"null" in encoded:
+            _check_finite(content)
+        return cls(encoded.decode())
+
+
+def _check_finite(content: Any) -> None:
+    """Refuse infinity and NaN, which the quick encoder takes for null."""
+    if isinstance(content, float):
+        if not isfinite(content):
+            raise ValueError(f"JSON has no {content}")
+    elif isinstance(content, Mapping):
+        for value in content.values():
+            _check_finite(value)
+    elif isinstance(content, list | tuple):
+        for value in content:
+            _check_finite(value)
 
 
 def check_json(field: str, text: str | None) -> None:

@@ -62,7 +62,7 @@ def bare_outcome(row: rows.Point, clock_mhz: float) -> Outcome:
 def columns(value: Outcome) -> Columns:
     """The inverse of `outcome`."""
     if isinstance(value, Metrics):
-        detail = canonical(metrics_detail(value))
+        detail = rows.Json.bulky(metrics_detail(value))
         return Columns(value.latency_cycles, value.energy_pj, value.area_um2, value.accuracy, None, detail)
     return Columns(None, None, None, None, canonical(asdict(value)), None)
 
