@@ -80,7 +80,7 @@ class Choice(ModalScreen[str | None]):
 
     CSS = (
         _CSS.format(name="Choice")
-        + "Choice > Vertical { height: 80%; } Choice OptionList { height: 1fr; border: none; background: $surface;"
+        + "Choice OptionList { height: 1fr; border: none; background: $surface;"
         " text-wrap: nowrap; text-overflow: ellipsis; }"
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -102,6 +102,11 @@ class Choice(ModalScreen[str | None]):
 
     def on_mount(self) -> None:
         self._find("")
+
+    def on_resize(self) -> None:
+        """As tall as the whole list if there is room, however little of it is found."""
+        beside = 4  # the question, the line to type in, the frame
+        self.query_one(Vertical).styles.height = min(len(self._choices) + beside, self.size.height * 4 // 5)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._find(event.value)
