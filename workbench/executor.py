@@ -117,6 +117,20 @@ def evaluate(
     return Batch(tuple(evaluated), contexts, tuple(fresh))
 
 
+@dataclass(frozen=True)
+class DesignEvaluator:
+    """Evaluates the designs of one architecture on one workload; each takes too short a time to be interrupted."""
+
+    simulator: Simulator
+    task: Task
+    lookup: Lookup
+    workers: Workers | None
+
+    def evaluate(self, designs: Sequence[Design], stopping: Callable[[], bool]) -> Batch:
+        """What they come to, and what was simulated for it."""
+        return evaluate(self.simulator, self.task, designs, self.lookup, self.workers)
+
+
 def evaluate_one(simulator: Simulator, task: Task, design: Design, lookup: Lookup) -> tuple[Outcome, Batch]:
     """One design on a task that is simulated as one: its outcome with the mapping, which a sum over layers lacks."""
     (part,) = taken_apart(simulator, task)

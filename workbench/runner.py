@@ -26,14 +26,11 @@ from store.steps import BeingStored, Content
 from workbench import coexplore
 from workbench.coexplore import ChipSettings, CoEvaluator, StoppingError, chip_settings
 from workbench.errors import SimulatorError, UserError, unknown_name
-from workbench.executor import Batch, Lookup, evaluate
+from workbench.executor import Batch, DesignEvaluator
 from workbench.knowledge import AUTO, NONE, Knowledge, choose, load, names_runs
 from workbench.library import canonical, context_rows, evaluation_rows, history, lookup, outcome, point_rows
-from workbench.pareto import Front, hypervolume
-from workbench.problem.bounds import box
 from workbench.problem.cotask import CoTask
-from workbench.problem.metrics import Metrics, Outcome, quality
-from workbench.problem.space import Design
+from workbench.problem.metrics import Outcome
 from workbench.problem.task import BaseTask, Task
 from workbench.problem.tasks import hardware, task_of
 from workbench.problem.yamlfile import build_model
@@ -42,6 +39,7 @@ from workbench.searches.base import Evaluated, Problem, Search
 from workbench.simulators import SIMULATORS
 from workbench.simulators.base import Simulator
 from workbench.stop import Stop
+from workbench.tally import Tally
 from workbench.workers import Workers
 
 BATCH = 4
@@ -286,56 +284,6 @@ def marking(lab: Lab, run_id: int, epoch: int) -> Iterator[None]:
         raise
 
 
-class _Tally:
-    """What a run has come to: counts, front, bests. It follows from the points alone, in whatever batches they came."""
-
-    def __init__(self, task: BaseTask, stop: Stop) -> None:
-        self._task, self._stop, self._box = task, stop, box(task)
-        self.points = self.hits = self.feasible = 0
-        self.front = Front.empty(len(task.objectives))
-        self.best: dict[str, float] = {}
-        self.quality: float | None = None
-        self.met = False
-
-    def add(self, evaluated: Sequence[Evaluated]) -> None:
-        built = [(self.points + i, e.outcome) for i, e in enumerate(evaluated) if isinstance(e.outcome, Metrics)]
-        self.points += len(evaluated)
-        self.hits += sum(e.cached for e in evaluated)
-        self.feasible += len(built)
-        for _, metrics in built:
-            known = metrics.known(target.metric for target in self._task.targets)
-            if targets := [target for target in self._task.targets if target.metric in known]:
-                self.quality = max(quality(metrics, targets), self.quality or 0.0)
-        solutions = [(seq, metrics) for seq, metrics in built if self._task.solves(metrics)]
-        for _, metrics in solutions:
-            for objective in self._task.objectives:
-                value = metrics.get(objective)
-                self.best[objective] = min(value, self.best.get(objective, value))
-            if not self._task.constrained:
-                self.met = self.met or self._stop.meets_targets(metrics, self._task.targets)
-        if solutions:
-            self.front.add([self._task.values(metrics) for _, metrics in solutions], [seq for seq, _ in solutions])
-
-    @property
-    def hypervolume(self) -> float:
-        """Of the task's box: see module `bounds`."""
-        return hypervolume(self._box.scale(self.front.points.tolist()), [1.0] * len(self._task.objectives))
-
-
-@dataclass(frozen=True)
-class _Designs:
-    """Evaluates the designs of one architecture on one workload; each takes too short a time to be interrupted."""
-
-    simulator: Simulator
-    task: Task
-    lookup: Lookup
-    workers: Workers | None
-
-    def evaluate(self, designs: Sequence[Design], stopping: Callable[[], bool]) -> Batch:
-        """What they come to, and what was simulated for it."""
-        return evaluate(self.simulator, self.task, designs, self.lookup, self.workers)
-
-
 @dataclass(frozen=True, slots=True)
 class _Computed:
     """What a step came to, which nobody has stored yet."""
@@ -359,13 +307,13 @@ class _Work:
         begun = perf_counter()
         self.search: Search = SEARCHES[row.search](problem, settings, row.seed)
         self._getting_ready = perf_counter() - begun
-        self.tally = _Tally(self.task, self.stop)
+        self.tally = Tally(self.task, self.stop)
         self._hypervolumes: list[float] = []
         self._seconds = 0.0
         self._last: dict[tuple[bytes, bytes], Evaluation] = {}
         self._contexts = set[bytes]()
 
-    def _made_evaluator(self, workers: Workers | None) -> _Designs | CoEvaluator:
+    def _made_evaluator(self, workers: Workers | None) -> DesignEvaluator | CoEvaluator:
         row = self._row
         settings = loads(row.simulator_settings)
         if isinstance(self.task, CoTask):
@@ -374,7 +322,7 @@ class _Work:
             return CoEvaluator(self._lab, self.task, costs, self._known, row.created_ns)
         simulator = make_simulator(row.simulator, settings)
         self._check(simulator.fingerprint)
-        return _Designs(simulator, hardware(self.task), self._known, workers)
+        return DesignEvaluator(simulator, hardware(self.task), self._known, workers)
 
     def _check(self, fingerprint: str) -> None:
         if fingerprint != self._row.fingerprint:

@@ -79,8 +79,7 @@ class Choice(ModalScreen[str | None]):
     """One of a list, found by typing a part of it; each as (value, what is said of it)."""
 
     CSS = (
-        _CSS.format(name="Choice")
-        + "Choice OptionList { height: 1fr; border: none; background: $surface;"
+        _CSS.format(name="Choice") + "Choice OptionList { height: 1fr; border: none; background: $surface;"
         " text-wrap: nowrap; text-overflow: ellipsis; }"
     )
     BINDINGS: ClassVar[list[BindingType]] = [
