@@ -151,14 +151,14 @@ class ForestSearch(Search):
 
     def _tell(self, batch: Sequence[Evaluated]) -> None:
         self._told += batch
-        self._surrogate.learn(self._told)
+        self._surrogate.learn(batch)
 
     def _state(self) -> dict[str, Any]:
         return {}
 
     def _restore(self, state: Mapping[str, Any], history: Sequence[Evaluated]) -> None:
         self._told = list(history)
-        self._surrogate.learn(self._told)
+        self._surrogate.learn(history)
 
 
 class _Goal:
@@ -229,13 +229,10 @@ class _Surrogate:
             for each in source.points
         ]
         self.designs_of_sources = [here for each in self._lab if (here := self._here(each.design)) is not None]
-        self._known: list[Evaluated] = []
-        self.learn(())
-
-    @property
-    def built(self) -> int:
+        self._own: dict[Design, Evaluated] = {}
+        self.built = sum(isinstance(each.outcome, Metrics) for each in self._lab)
         """Designs that can be built, known from the run or the lab."""
-        return self._built
+        self.learn(())
 
     @property
     def taught(self) -> bool:
@@ -254,11 +251,11 @@ class _Surrogate:
         return self._whole.space.design(self._task.space.values(design))
 
     def learn(self, told: Sequence[Evaluated]) -> None:
-        """All that the run knows by now; what is fitted follows from it when it is first asked for."""
-        own = [Evaluated(self._there(each.design), each.outcome) for each in told]
-        first = {each.design: each for each in (*own, *self._lab)}
-        self._known = list(first.values())
-        self._built = sum(isinstance(each.outcome, Metrics) for each in self._known)
+        """What the run knows anew; what is fitted follows from all of it when it is first asked for."""
+        for each in told:
+            there = self._there(each.design)
+            self._own[there] = Evaluated(there, each.outcome)
+        self.built += sum(isinstance(each.outcome, Metrics) for each in told)
         self._metrics: Forest | None = None
         self._buildable: Forest | None = None
         self._accuracies: list[_Accuracy] | None = None
@@ -283,7 +280,9 @@ class _Surrogate:
     def _fit(self) -> None:
         if self._metrics is not None or self._accuracies is not None:
             return
-        known = self._known if len(self._known) <= MOST_FITTED else self._few()
+        known = [*self._own.values(), *(each for each in self._lab if each.design not in self._own)]
+        if len(known) > MOST_FITTED:
+            known = self._few(known)
         built = [each for each in known if isinstance(each.outcome, Metrics)]
         if self._hardware and built:
             logs = [
@@ -295,13 +294,15 @@ class _Surrogate:
         if len(built) < len(known):
             can = np.array([[float(isinstance(each.outcome, Metrics))] for each in known])
             self._buildable = Forest(self._features([each.design for each in known]), can)
-        self._accuracies = [] if self._co is None else [self._trained(place) for place in range(len(self._co.networks))]
+        self._accuracies = (
+            [] if self._co is None else [self._trained(place, known) for place in range(len(self._co.networks))]
+        )
 
-    def _few(self) -> list[Evaluated]:
+    def _few(self, known: Sequence[Evaluated]) -> list[Evaluated]:
         """Of many the cheapest half and the latest: those near what is looked for."""
         weights = (1 / len(self._task.objectives),) * len(self._task.objectives)
-        order = sorted(self._known, key=lambda each: relative_cost(self._task, each.outcome, weights))
-        chosen = {each.design: each for each in (*order[: MOST_FITTED // 2], *self._known[-MOST_FITTED // 2 :])}
+        order = sorted(known, key=lambda each: relative_cost(self._task, each.outcome, weights))
+        chosen = {each.design: each for each in (*order[: MOST_FITTED // 2], *known[-MOST_FITTED // 2 :])}
         return list(chosen.values())
 
     def _features(self, designs: Sequence[Design]) -> Floats:
@@ -311,11 +312,11 @@ class _Surrogate:
             self._rows.update(zip(new, self._whole.features(new), strict=True))
         return np.stack([self._rows[design] for design in designs])
 
-    def _trained(self, place: int) -> _Accuracy:
+    def _trained(self, place: int, designs: Sequence[Evaluated]) -> _Accuracy:
         """What is known of one network's error rates."""
         assert isinstance(self._whole, CoTask)
         found: dict[bytes, tuple[Design, float]] = {}
-        built = [each for each in self._known if isinstance(each.outcome, Metrics) and each.outcome.trained]
+        built = [each for each in designs if isinstance(each.outcome, Metrics) and each.outcome.trained]
         inputs = self._whole.network_features(place, [each.design for each in built])
         for row, each in zip(inputs, built, strict=True):
             if isinstance(each.outcome, Metrics):
