@@ -53,7 +53,7 @@ FLOWS = ("joint", "networks first", "hardware first")
 
 @dataclass(frozen=True)
 class Result:
-    """What a flow came to under one seed; `searched` is the accuracy by which it was chosen."""
+    """What a flow came to under one seed; `searched` is the best accuracy that it met, None if it trained nothing."""
 
     flow: str
     seed: int
@@ -63,7 +63,7 @@ class Result:
     area_um2: float
     accuracy: float
     of_networks: tuple[float, ...]
-    searched: float
+    searched: float | None
     designs: int
     trainings: int
 
@@ -160,9 +160,7 @@ def _judged(lab: Lab, flow: str, seed: int, rows: Sequence[Run]) -> Result:
     ]
     outcomes = [e.outcome for row in rows for e in _points(lab, row)[1]]
     trained = [each for outcome in outcomes if isinstance(outcome, Metrics) for each in outcome.trained]
-    searched = max(
-        outcome.accuracy for outcome in outcomes if isinstance(outcome, Metrics) and outcome.accuracy is not None
-    )
+    accurate = [each.accuracy for each in outcomes if isinstance(each, Metrics) and each.accuracy is not None]
     return Result(
         flow,
         seed,
@@ -172,7 +170,7 @@ def _judged(lab: Lab, flow: str, seed: int, rows: Sequence[Run]) -> Result:
         chosen.outcome.area_um2,
         task.accuracy(accuracies),
         tuple(accuracies),
-        searched,
+        max(accurate, default=None),
         len(outcomes),
         len({key for each in trained for key in each.keys}),
     )
@@ -187,11 +185,12 @@ def report(found: Sequence[Result]) -> dict[str, float]:
     )
     of = {flow: [each for each in found if each.flow == flow] for flow in FLOWS}
     for flow, some in of.items():
+        searched = mean(each.searched for each in some if each.searched is not None)
         parts = " ".join(f"{100 * mean(each.of_networks[i] for each in some):.2f}" for i in range(len(NETWORKS)))
         print(
             f"{flow:16} {sum(r.met for r in some):>3}/{len(some):<3} {mean(r.latency_cycles for r in some):>16,.0f} "
             f"{mean(r.energy_pj for r in some) / 1e6:>11.2f} {mean(r.area_um2 for r in some) / 1e6:>10.3f} "
-            f"{100 * mean(r.accuracy for r in some):>8.2f}% {parts:>16} {100 * mean(r.searched for r in some):>11.2f}% "
+            f"{100 * mean(r.accuracy for r in some):>8.2f}% {parts:>16} {100 * searched:>11.2f}% "
             f"{mean(r.designs for r in some):>8.0f} {mean(r.trainings for r in some):>10.1f}"
         )
     losses = 100 * np.array([b.accuracy - a.accuracy for a, b in zip(of["joint"], of["networks first"], strict=True)])
