@@ -16,6 +16,7 @@ import pytest
 from store.database import Lab
 from tests.toy import ToySettings, ToySimulator, toy_task
 from workbench import workers as module
+from workbench.blame import Chunk
 from workbench.errors import SimulatorError, UserError
 from workbench.executor import Batch, evaluate
 from workbench.library import history
@@ -138,9 +139,9 @@ def test_what_arrives_in_any_order_counts_as_if_it_had_come_layer_by_layer():
     results = module._Results(pieces)
     good, bad = evaluate(toy(), toy_task(), [(2, 2, 9, 2, 0), (2, 2, 0, 2, 0)], lambda *_: {}).evaluated
     for piece, outcome in ((2, good.outcome), (1, bad.outcome), (0, bad.outcome)):
-        results.add(module.Chunk(piece, (DESIGNS[0],)), [outcome])
-        results.add(module.Chunk(piece, (DESIGNS[1],)), [good.outcome])
-    assert results.wanted(module.Chunk(2, tuple(DESIGNS[:2]))).designs == (DESIGNS[1],)
+        results.add(Chunk(piece, (DESIGNS[0],)), [outcome])
+        results.add(Chunk(piece, (DESIGNS[1],)), [good.outcome])
+    assert results.wanted(Chunk(2, tuple(DESIGNS[:2]))).designs == (DESIGNS[1],)
     first, second, third = results.in_order()
     assert first == {DESIGNS[0]: bad.outcome, DESIGNS[1]: good.outcome}
     assert second == third == {DESIGNS[1]: good.outcome}

@@ -13,7 +13,7 @@ from json import dumps
 from typing import Any
 
 from workbench.problem.layer import Layer
-from workbench.problem.metrics import Infeasible, Metrics, Outcome, total
+from workbench.problem.metrics import Infeasible, Metrics, Outcome, given_up, total
 from workbench.problem.space import Design
 from workbench.problem.task import Task
 from workbench.problem.workload import Workload
@@ -89,7 +89,8 @@ def evaluate(
     """What the designs come to; neither their order matters, nor who shares the batch, nor the workers (None: here).
 
     A design counts as cached when nothing had to be simulated for it: also if an earlier one of the batch has the same
-    architecture. A layer that does not fit decides, so the later ones are not simulated for that design.
+    architecture. A layer that does not fit decides, so the later ones are not simulated for that design. What was given
+    up (see `blame`) is an outcome of the batch, and no simulation that is kept.
 
     Raises:
         SimulatorError: the simulator broke.
@@ -107,13 +108,14 @@ def evaluate(
     made = [{key_of[design]: outcome for design, outcome in new.items()} for new in simulated]
     found = [{**k, **m} for k, m in zip(known, made, strict=True)]
     outcomes = {key: _whole(parts, [outcomes.get(key) for outcomes in found]) for key in different}
-    fresh = [Evaluation(part.context.key, *each) for part, new in zip(parts, made, strict=True) for each in new.items()]
-    uncounted = {evaluation.arch for evaluation in fresh}
+    uncounted = {key for new in made for key in new}
+    kept = [{key: outcome for key, outcome in new.items() if not given_up(outcome)} for new in made]
+    fresh = [Evaluation(part.context.key, *each) for part, new in zip(parts, kept, strict=True) for each in new.items()]
     evaluated: list[Evaluated] = []
     for design, key in zip(designs, keys, strict=True):
         evaluated.append(Evaluated(design, outcomes[key], cached=key not in uncounted))
         uncounted.discard(key)
-    contexts = tuple(part.context for part, new in zip(parts, made, strict=True) if new)
+    contexts = tuple(part.context for part, new in zip(parts, kept, strict=True) if new)
     return Batch(tuple(evaluated), contexts, tuple(fresh))
 
 

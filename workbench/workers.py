@@ -1,31 +1,24 @@
-"""Who simulates: this process, or worker processes on all cores; where a simulation is made decides no result.
+"""Who simulates: this process, or workers of an executor; where a simulation is made decides no result.
 
-The worker processes are those of joblib's loky, kept from batch to batch. They are used through their futures and not
-through `joblib.Parallel`, which looks for results every 10 ms: as long as a whole batch may take here.
-
-To start workers costs about a second, to hand them work about a millisecond. So the pace of a simulator is measured,
-and a batch stays in this process as long as workers would gain nothing by it. What they would have gained is added up;
-workers are started when the sum exceeds what the start costs. That is never much worse than to have known beforehand
-how much work there will be (the ski-rental problem).
+To start worker processes costs about a second, to hand them work about a millisecond. So the pace of a simulator is
+measured, and a batch stays in this process as long as workers on this machine would gain nothing by it. What they would
+have gained is added up; workers are started when the sum exceeds what the start costs. That is never much worse than to
+have known beforehand how much work there will be (the ski-rental problem). Whoever asks for a cluster, or for a limit
+to what a simulation may take, wants nothing simulated in this process, and nothing is.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-import time
-import warnings
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
-from workbench.errors import SimulatorError, UserError
+from workbench.blame import HOPELESS, Blame, Chunk
+from workbench.errors import UserError
+from workbench.executors import table
+from workbench.executors.base import Call, Executor, Handle, LostError, simulated
 from workbench.problem.metrics import Infeasible, Outcome
 from workbench.problem.space import Design
 from workbench.problem.task import Task
@@ -39,15 +32,10 @@ LOOK_S: Final = 0.25
 """How long this process works alone before it asks again whether workers would pay."""
 CHUNK_S: Final = 0.1
 """How long a worker should be busy with one chunk, where there is work enough: long against handing it over."""
+MOST_S: Final = 1e6
+"""A limit beyond this is none: eleven days."""
 CHUNKS_PER_WORKER: Final = 2
 """At least so many where there are few designs, since one may take many times as long as another."""
-IDLE_S: Final = 600.0
-"""After so long without work a worker ends; the next batch starts it anew."""
-PARENT_CHECK_S: Final = 1.0
-ONE_THREAD: Final = {
-    f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMBA", "NUMEXPR")
-} | {"VECLIB_MAXIMUM_THREADS": "1"}
-"""A worker has one core; threads of its numerical libraries would fight over the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +44,6 @@ class Piece:
 
     task: Task
     designs: tuple[Design, ...]
-
-
-class Chunk(NamedTuple):
-    """Some designs of a piece: what one worker does at a time."""
-
-    piece: int
-    designs: tuple[Design, ...]
-
-
-class _Done(NamedTuple):
-    outcomes: list[Outcome]
-    seconds: float
 
 
 class _Results:
@@ -95,23 +71,40 @@ class _Results:
         return [{design: self.outcomes[chunk.piece][design] for design in chunk.designs} for chunk in counted]
 
 
+class _Running(NamedTuple):
+    chunk: Chunk
+    alone: bool
+
+
 class Workers:
-    """Simulates with up to `jobs` processes at once (None: all cores; 1: in this process alone).
+    """Simulates with up to `jobs` workers at once (None: all cores; 1: in this process alone, unless an executor is
+    named). `executor` is a name of `executors.table`; a chunk that takes a worker longer than `batch_s` is given up.
 
     Enter it to be sure that no worker process outlives the block, whatever ends it. A simulator that has worker
-    processes of its own (`own_workers`) is always called from this process.
+    processes of its own (`own_workers`) is called from this process, or has them beside the workers of a cluster.
     """
 
-    def __init__(self, jobs: int | None = 1) -> None:
+    def __init__(self, jobs: int | None = 1, executor: str | None = None, batch_s: float | None = None) -> None:
         if jobs is not None and jobs < 1:
             raise UserError(f"There must be at least 1 job, got {jobs}.")
-        self.jobs = _cores() if jobs is None else jobs
+        if batch_s is not None and not 0 < batch_s <= MOST_S:
+            raise UserError(f"--batch-seconds must be above 0 and at most {MOST_S:g}, got {batch_s:g}.")
+        kind = table.parts(executor)[0] if executor else table.LOKY
+        if batch_s is not None and kind == table.SERIAL:
+            raise UserError("--batch-seconds needs workers, which it ends: not --executor serial.")
+        self._jobs = _cores() if jobs is None else jobs
+        if kind == table.SERIAL:
+            self._jobs = 1
+        self._everything = kind not in (table.SERIAL, table.LOKY) or batch_s is not None
+        self._executor = table.made(executor or kind, self._jobs) if self._everything or self._jobs > 1 else None
+        self._clustered = kind not in (table.SERIAL, table.LOKY)
+        self._batch_s = batch_s
         self.seconds = 0.0
         """Spent in simulators so far, added up over all processes."""
-        self._pool: Any = None
         self._forgone_s = 0.0
         self._begun: set[str] = set()
         self._pace_s: dict[str, float] = {}  # simulator -> seconds an evaluation takes, lately
+        self._lost_in_a_row = 0
 
     def __enter__(self) -> Self:
         return self
@@ -120,44 +113,53 @@ class Workers:
         self.close()
 
     @property
+    def jobs(self) -> int:
+        """How many designs are simulated at once, at most."""
+        return self._jobs if self._executor is None else self._executor.slots
+
+    @property
     def started(self) -> bool:
-        """Whether there are worker processes."""
-        return self._pool is not None
+        """Whether there are workers."""
+        return self._executor is not None and self._executor.started
 
     def close(self) -> None:
-        """End the worker processes, at once and whatever they do."""
-        pool, self._pool = self._pool, None
-        if pool is None:
-            return
-        for pid in list(pool._processes):  # its own way to kill them fails where work was just handed in
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # loky's when there is no `pgrep`
-            pool.shutdown(wait=True)
+        """End the workers, at once and whatever they do."""
+        if self._executor is not None:
+            self._executor.close()
 
     def simulate(self, simulator: Simulator, pieces: Sequence[Piece]) -> list[dict[Design, Outcome]]:
-        """What each piece's designs come to. A design that a piece cannot hold is left out of all later pieces.
+        """What each piece's designs come to. A design that a piece cannot hold is left out of all later pieces; one
+        that ends its worker every time, or never ends, cannot be built (see `blame`).
 
         Raises:
-            SimulatorError: the simulator broke, or a worker process died.
+            SimulatorError: the simulator broke, or no worker brings anything back.
+            UserError: there is no such cluster.
         """
         results = _Results(pieces)
         chunks = [Chunk(index, piece.designs) for index, piece in enumerate(pieces) if piece.designs]
-        if self.jobs > 1 and not getattr(simulator, "own_workers", False):
-            chunks = self._paced(simulator, pieces, chunks, results)
-            while chunks:
-                spread = self._spread(simulator, chunks)
-                if spread:
-                    self._there(simulator, pieces, spread, results)
-                    return results.in_order()
-                now, chunks = self._slice(simulator, chunks)
-                before = self.seconds
-                self._here(simulator, pieces, now, results)
-                self._forgone_s += (self.seconds - before) * (1 - 1 / self.jobs)
-            return results.in_order()
-        self._here(simulator, pieces, chunks, results)
+        own = getattr(simulator, "own_workers", False)
+        if self._executor is None or (own and not self._clustered):
+            self._here(simulator, pieces, chunks, results)
+        elif self._everything:
+            self._there(simulator, pieces, _cut(chunks, self._sizes(simulator, chunks)), results)
+        else:
+            self._where_it_pays(simulator, pieces, chunks, results)
         return results.in_order()
+
+    def _where_it_pays(
+        self, simulator: Simulator, pieces: Sequence[Piece], chunks: list[Chunk], results: _Results
+    ) -> None:
+        """Here at first, and in worker processes once they would have saved what they cost."""
+        chunks = self._paced(simulator, pieces, chunks, results)
+        while chunks:
+            spread = self._spread(simulator, chunks)
+            if spread:
+                self._there(simulator, pieces, spread, results)
+                return
+            now, chunks = self._slice(simulator, chunks)
+            before = self.seconds
+            self._here(simulator, pieces, now, results)
+            self._forgone_s += (self.seconds - before) * (1 - 1 / self.jobs)
 
     def _slice(self, simulator: Simulator, chunks: Sequence[Chunk]) -> tuple[list[Chunk], list[Chunk]]:
         """What takes about LOOK_S at the present pace, and the rest: the pace is a guess until all kinds were seen."""
@@ -188,64 +190,107 @@ class Workers:
         if evaluations < 2 or simulator.fingerprint not in self._pace_s:
             return []
         pace_s = self._pace_s[simulator.fingerprint]
-        largest = max(1, evaluations // (CHUNKS_PER_WORKER * self.jobs))
-        size = min(largest, max(1, ceil(CHUNK_S / pace_s))) if pace_s > 0 else largest
-        cut = [
-            Chunk(chunk.piece, chunk.designs[start : start + size])
-            for chunk in chunks
-            for start in range(0, len(chunk.designs), size)
-        ]
+        size = self._size(evaluations, pace_s)
+        cut = list(_cut(chunks, lambda: size))
         at_once = min(self.jobs, len(cut))
         gain_s = evaluations * pace_s * (1 - 1 / at_once) - len(cut) * HANDING_S
         if gain_s <= 0:
             return []
-        if self._pool is None and self._forgone_s + gain_s < START_S:
+        if not self.started and self._forgone_s + gain_s < START_S:
             return []
         return cut
+
+    def _size(self, evaluations: int, pace_s: float) -> int:
+        """Designs for a chunk: enough to keep a worker busy for a while, few enough that all have some."""
+        largest = max(1, evaluations // (CHUNKS_PER_WORKER * self.jobs))
+        return min(largest, max(1, ceil(CHUNK_S / pace_s))) if pace_s > 0 else largest
+
+    def _sizes(self, simulator: Simulator, chunks: Sequence[Chunk]) -> Callable[[], int]:
+        """The size of the next chunk, whenever one is cut: single designs at first, until the pace is known."""
+        evaluations = sum(len(chunk.designs) for chunk in chunks)
+
+        def size() -> int:
+            pace_s = self._pace_s.get(simulator.fingerprint)
+            return 1 if pace_s is None else self._size(evaluations, pace_s)
+
+        return size
 
     def _here(self, simulator: Simulator, pieces: Sequence[Piece], chunks: Sequence[Chunk], results: _Results) -> None:
         """One piece after the other, in this process."""
         for chunk in map(results.wanted, chunks):
             if chunk.designs:
-                done = _simulated(simulator, pieces[chunk.piece].task, chunk.designs)
+                done = simulated(simulator, pieces[chunk.piece].task, chunk.designs)
                 self._learn(simulator, len(chunk.designs), done.seconds)
                 results.add(chunk, done.outcomes)
 
-    def _there(self, simulator: Simulator, pieces: Sequence[Piece], chunks: Sequence[Chunk], results: _Results) -> None:
-        """In the worker processes; few chunks are under way at a time, so that what has become needless is left out."""
+    def _there(self, simulator: Simulator, pieces: Sequence[Piece], chunks: Iterable[Chunk], results: _Results) -> None:
+        """By the workers; few chunks are under way at a time, so that what has become needless is left out."""
         waiting: Iterator[Chunk] = (c for c in map(results.wanted, chunks) if c.designs)
-        running: dict[Future[_Done], Chunk] = {}
+        running: dict[Handle, _Running] = {}
+        blame = Blame(simulator.name, self._batch_s)
         try:
-            pool = self._running_pool()
             while True:
-                while len(running) < 2 * self.jobs and (chunk := next(waiting, None)) is not None:
-                    running[pool.submit(_simulated, simulator, pieces[chunk.piece].task, chunk.designs)] = chunk
+                self._hand_over(simulator, pieces, waiting, running, blame, results)
                 if not running:
                     return
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    chunk, done = running.pop(future), future.result()
-                    self._learn(simulator, len(chunk.designs), done.seconds)
-                    results.add(chunk, done.outcomes)
-        except BrokenProcessPool as error:
-            self.close()
-            raise _died(simulator, error) from None
+                for handle in self._workers.wait(running):
+                    under_way = running.pop(handle)
+                    try:
+                        done = self._workers.result(handle)
+                    except LostError as error:
+                        self._lost(under_way, blame, results, f"{error} " if str(error) else "")
+                    else:
+                        self._lost_in_a_row = -1  # never counted again: workers do bring results
+                        self._learn(simulator, len(under_way.chunk.designs), done.seconds)
+                        results.add(under_way.chunk, done.outcomes)
         except BaseException:
             self.close()
             raise
 
-    def _running_pool(self) -> Any:
-        """The worker processes, started where there are none."""
-        from joblib.externals.loky import get_reusable_executor
+    @property
+    def _workers(self) -> Executor:
+        if self._executor is None:
+            raise ValueError("there are no workers")
+        return self._executor
 
-        with _hang_up_put_off():
-            self._pool = get_reusable_executor(
-                max_workers=self.jobs,
-                timeout=IDLE_S,
-                initializer=_prepare_worker,
-                initargs=(os.getpid(),),
-                env=ONE_THREAD,
-            )
-        return self._pool
+    def _hand_over(
+        self,
+        simulator: Simulator,
+        pieces: Sequence[Piece],
+        waiting: Iterator[Chunk],
+        running: dict[Handle, _Running],
+        blame: Blame,
+        results: _Results,
+    ) -> None:
+        """As much as keeps all workers busy; a suspect alone, when all that was under way has ended."""
+        while not blame.suspects and len(running) < 2 * self.jobs and (chunk := next(waiting, None)) is not None:
+            self._submit(simulator, pieces, running, chunk, alone=False)
+        while not running and (suspect := blame.next_suspect()) is not None:
+            if (chunk := results.wanted(suspect)).designs:
+                self._submit(simulator, pieces, running, chunk, alone=True)
+
+    def _submit(
+        self,
+        simulator: Simulator,
+        pieces: Sequence[Piece],
+        running: dict[Handle, _Running],
+        chunk: Chunk,
+        alone: bool,
+    ) -> None:
+        call = Call(simulator, pieces[chunk.piece].task, chunk.designs, self._batch_s)
+        handle = self._workers.submit(call)
+        running[handle] = _Running(chunk, alone)
+
+    def _lost(self, under_way: _Running, blame: Blame, results: _Results, said: str) -> None:
+        """A chunk whose worker died: a suspect, or the one design that is to blame."""
+        chunk, alone = under_way
+        if alone and self._lost_in_a_row >= 0:
+            self._lost_in_a_row += 1
+            if self._lost_in_a_row >= HOPELESS:
+                raise blame.hopeless(said)
+        outcome = blame.lost(chunk, alone)
+        if outcome is not None:
+            results.add(chunk, [outcome])
 
     def _learn(self, simulator: Simulator, evaluations: int, seconds: float) -> None:
         """The pace follows the latest work, as layers and designs differ; the first has the simulator's start in it."""
@@ -257,22 +302,14 @@ class Workers:
         self._pace_s[simulator.fingerprint] = (now + self._pace_s.get(simulator.fingerprint, now)) / 2
 
 
-def _simulated(simulator: Simulator, task: Task, designs: Sequence[Design]) -> _Done:
-    """The simulator at work, timed."""
-    begun = time.perf_counter()
-    outcomes = simulator.evaluate(task, designs)
-    if len(outcomes) != len(designs):
-        raise SimulatorError(f"{simulator.name} gave {len(outcomes)} outcomes for {len(designs)} designs.")
-    return _Done(outcomes, time.perf_counter() - begun)
-
-
-def _died(simulator: Simulator, error: BrokenProcessPool) -> SimulatorError:
-    """The pool's own message goes on about segmentation faults; its last line holds the exit codes."""
-    codes = next((line for line in reversed(str(error).splitlines()) if "exit code" in line), "")
-    return SimulatorError(
-        f"A worker process of the simulator {simulator.name} died, perhaps for want of memory. {codes} "
-        "--jobs 1 simulates without worker processes."
-    )
+def _cut(chunks: Iterable[Chunk], size: Callable[[], int]) -> Iterator[Chunk]:
+    """The chunks in smaller ones, each as large as it should be when it is taken."""
+    for piece, designs in chunks:
+        start = 0
+        while start < len(designs):
+            end = start + size()
+            yield Chunk(piece, designs[start:end])
+            start = end
 
 
 def _cores() -> int:
@@ -280,32 +317,3 @@ def _cores() -> int:
     from joblib import cpu_count
 
     return int(cpu_count())
-
-
-@contextmanager
-def _hang_up_put_off() -> Iterator[None]:
-    """A process that is started meanwhile never hears of a hang-up: loky's own, which keeps account of what the workers
-    use, would die of it, and its successor complain about all that it does not know.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _prepare_worker(parent: int) -> None:
-    """A worker leaves it to its parent what a signal means, which Ctrl-C sends to both, and does not outlive it."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(PARENT_CHECK_S)
-    os._exit(1)

@@ -130,6 +130,14 @@ class Infeasible:
 
 Outcome = Metrics | Infeasible
 
+SIMULATOR = "simulator"
+"""The resource that lacks where a design's simulation ends its worker every time, or never ends."""
+
+
+def given_up(outcome: Outcome) -> bool:
+    """Whether this is no result of a simulation but of the attempt: it holds in its run, and nobody else is told."""
+    return isinstance(outcome, Infeasible) and outcome.resource == SIMULATOR
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
