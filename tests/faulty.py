@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import BaseModel, Field
 
@@ -29,7 +30,7 @@ class FaultySettings(ToySettings):
 class Faulty(ToySimulator):
     """The toy, whose answers are right where it lives to give them."""
 
-    Settings: type[BaseModel] = FaultySettings  # type: ignore[misc]
+    Settings: ClassVar[type[BaseModel]] = FaultySettings
 
     def __init__(self, settings: FaultySettings) -> None:
         super().__init__(settings)

@@ -27,7 +27,7 @@ def python(code: str, cwd: Path, *first_on_path: Path) -> subprocess.CompletedPr
 
 
 def test_importing_the_command_line_loads_no_heavy_library(tmp_path: Path):
-    heavy = {"torch", "textual", "sklearn", "sqlmodel"}
+    heavy = {"torch", "textual", "sklearn", "sqlmodel", "dask", "distributed", "ray"}
     done = python(f"import sys, workbench.cli; print(*sorted({heavy!r} & sys.modules.keys()))", tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from json import loads
@@ -56,7 +56,15 @@ def log_path(lab: Path, run: Run) -> Path:
     return lab.with_name(f"{lab.name}.logs") / f"{run.uuid}.log"
 
 
-def begin(lab: Lab, run: Run, *, slots: int | None = None, jobs: int | None = None) -> Begun:
+def begin(
+    lab: Lab,
+    run: Run,
+    *,
+    slots: int | None = None,
+    jobs: int | None = None,
+    executor: str | None = None,
+    batch_seconds: float | None = None,
+) -> Begun:
     """Let a run that waits, is new, or was stopped go on by itself, as soon as it is its turn.
 
     Raises:
@@ -65,8 +73,10 @@ def begin(lab: Lab, run: Run, *, slots: int | None = None, jobs: int | None = No
     """
     waiting = lab.enqueue(run.id)
     log = log_path(lab.path, run)
+    asked = {"--jobs": jobs, "--executor": executor, "--batch-seconds": batch_seconds}
+    options = [word for name, value in asked.items() if value is not None for word in (name, str(value))]
     try:
-        process = _process(lab.path, run.id, log, slots or slots_here(), jobs)
+        process = _process(lab.path, run.id, log, slots or slots_here(), options)
     except OSError as error:
         lab.ask(run.id, "pause")
         raise UserError(
@@ -77,10 +87,10 @@ def begin(lab: Lab, run: Run, *, slots: int | None = None, jobs: int | None = No
     return Begun(waiting, process.pid, log)
 
 
-def _process(lab: Path, run_id: int, log: Path, slots: int, jobs: int | None) -> subprocess.Popen[bytes]:
+def _process(lab: Path, run_id: int, log: Path, slots: int, options: Sequence[str]) -> subprocess.Popen[bytes]:
     """In a session of its own: no hang-up of a terminal reaches it, and no Ctrl-C."""
     command = [sys.executable, "-P", "-m", "workbench.cli", "resume", str(run_id), "--db", str(lab.absolute())]
-    command += ["--slots", str(slots), *(() if jobs is None else ("--jobs", str(jobs)))]
+    command += ["--slots", str(slots), *options]
     log.parent.mkdir(exist_ok=True)
     with log.open("ab") as file:
         return subprocess.Popen(

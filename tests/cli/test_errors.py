@@ -62,6 +62,13 @@ WRONG: dict[str, tuple[Sequence[str], tuple[str, ...]]] = {
     "confirmed by nobody": (["run", *QUICK, "--confirm", "zigzig"], ("'zigzig'", "Did you mean 'zigzag'?")),
     "settings of no confirmation": (["run", *QUICK, "--confirm-sim", "factors=2"], ("--confirm-sim", "--confirm,")),
     "no jobs": (["run", *QUICK, "--jobs", "0"], ("--jobs", "dse run --help")),
+    "no such executor": (["run", *QUICK, "--executor", "dusk"], ("'dusk'", "Did you mean 'dask'?")),
+    "an executor with no use for an address": (
+        ["run", *QUICK, "--executor", "loky://h:1"],
+        ("Only dask", "'loky://h:1'"),
+    ),
+    "a limit that nobody keeps": (["run", *QUICK, "--executor", "serial", "--batch-seconds", "3"], ("needs workers",)),
+    "a limit of nothing": (["run", *QUICK, "--batch-seconds", "0"], ("--batch-seconds", "above 0", "got 0")),
     "one simulator to compare": ([*COMPARE, "loopnest"], ("two names", "'loopnest'")),
     "three simulators to compare": ([*COMPARE, "loopnest,zigzag,loopnest"], ("two names",)),
     "a simulator against itself": ([*COMPARE, "loopnest,loopnest"], ("Both are 'loopnest", "--sim 1.NAME=VALUE")),

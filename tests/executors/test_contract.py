@@ -27,6 +27,8 @@ from workbench.simulators import SIMULATORS
 from workbench.stop import Stop
 from workbench.workers import Workers
 
+pytestmark = pytest.mark.slow
+
 TASK = toy_task(layers=2)
 DESIGNS = tuple(TASK.space.unrank(rank) for rank in range(0, TASK.space.size, 151))
 POISON = DESIGNS[5]

@@ -30,6 +30,7 @@ from workbench.cli.signals import StopRequest, stop_requests
 from workbench.cli.stored import there
 from workbench.coexplore import NAME as CHIP
 from workbench.errors import UserError
+from workbench.executors.table import check
 from workbench.knowledge import names_runs
 from workbench.runner import RunSpec, Step, run, simulating, start
 from workbench.searches import SEARCHES
@@ -59,12 +60,29 @@ class Handling:
     confirm_settings: Sequence[str] = ()
     detach: bool = False
     slots: int | None = None
+    executor: str | None = None
+    batch_seconds: float | None = None
 
     def __post_init__(self) -> None:
+        self.workers()
+        if self.executor is not None:
+            check(self.executor, self.jobs)
         if self.detach and self.confirm is not None:
             raise UserError("--confirm shows its result at the end of a run: without --detach, or 'dse front' later.")
         if self.detach and self.form == "csv":
             raise UserError("--detach prints which run goes on by itself, as text or with --json; it has no --csv.")
+
+    def workers(self) -> Workers:
+        """Those that simulate, none of them started yet."""
+        return Workers(self.jobs, self.executor, self.batch_seconds)
+
+    def refuse_workers(self, row: Run) -> None:
+        """Refuse --executor and --batch-seconds for a run whose designs no worker evaluates."""
+        if (self.executor or self.batch_seconds) and (row.search == SWEEP or row.simulator == CHIP):
+            kind = "a sweep" if row.search == SWEEP else "a co-exploration"
+            raise UserError(
+                f"Run {row.id} is {kind}, evaluated in one process: leave out --executor and --batch-seconds."
+            )
 
     def confirming(self, fingerprint: str) -> Simulator | None:
         """The second simulator of a run on the first one."""
@@ -129,6 +147,7 @@ def go_on(ref: str, how: Handling) -> int:
     """A stored run, from its last step on."""
     with Lab.open(there(lab_path(how.db)), create=False) as lab:
         row = lab.run(ref)
+        how.refuse_workers(row)
         if row.status == "done" and not how.detach:
             say(f"run {row.id} is done already; this is what it found")
             _print_result(lab, row.id, how.form, _confirmed(lab, row, how, beside_of(row)))
@@ -144,7 +163,9 @@ def _place(lab: Lab, row: Run) -> str:
 
 def _detached(lab: Lab, row: Run, how: Handling) -> int:
     """Begins it elsewhere; its number is the data."""
-    begun = background.begin(lab, row, slots=how.slots, jobs=how.jobs)
+    begun = background.begin(
+        lab, row, slots=how.slots, jobs=how.jobs, executor=how.executor, batch_seconds=how.batch_seconds
+    )
     say(f"goes on by itself as process {begun.pid}, as soon as it is its turn")
     if how.form == "json":
         emit_json({"run": row.id, "uuid": row.uuid, "pid": begun.pid, "log": str(begun.log)})
@@ -180,7 +201,7 @@ def _work(lab: Lab, row: Run, how: Handling, confirming: Simulator | None) -> in
         if how.slots is not None and not _has_turn(lab, row, how.slots, stop):
             say(f"paused before its turn. To go on: {resume}")
             return INTERRUPTED
-        workers = exits.enter_context(Workers(how.jobs))
+        workers = exits.enter_context(how.workers())
         display = exits.enter_context(watch(_at_start(lab, row), stop, how.form != "table"))
         try:
             for last in _steps(lab, row, stop, workers):
@@ -227,7 +248,7 @@ def _confirmed(lab: Lab, row: Run, how: Handling, simulator: Simulator | None) -
     """A run's front on a second simulator, if there is one."""
     if simulator is None:
         return None
-    with Workers(how.jobs) as workers:
+    with how.workers() as workers:
         return confirm(lab, StoredRun.read(lab, row.id), simulator, workers)
 
 

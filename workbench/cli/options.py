@@ -111,6 +111,25 @@ Jobs = Annotated[
     ),
 ]
 
+Executor = Annotated[
+    str | None,
+    typer.Option(
+        "--executor",
+        metavar="NAME",
+        help="What simulates: serial, loky, dask, dask://HOST:PORT or ray; changes no result. [default: loky]",
+        show_default=False,
+    ),
+]
+BatchSeconds = Annotated[
+    float | None,
+    typer.Option(
+        "--batch-seconds",
+        metavar="S",
+        help="Give a design up whose simulation takes longer. [default: never]",
+        show_default=False,
+    ),
+]
+
 Detach = Annotated[
     bool,
     typer.Option("--detach", help="Let it go on by itself, in a process that no terminal ends; see 'dse log'."),

@@ -8,6 +8,7 @@ import typer
 
 from workbench.cli import completion
 from workbench.cli.options import (
+    BatchSeconds,
     Confirm,
     ConfirmSim,
     Criterion,
@@ -15,6 +16,7 @@ from workbench.cli.options import (
     Dataflow,
     Db,
     Detach,
+    Executor,
     Jobs,
     Json,
     Layers,
@@ -158,6 +160,8 @@ def run(
     detach: Detach = False,
     slots: Slots = None,
     jobs: Jobs = None,
+    executor: Executor = None,
+    batch_seconds: BatchSeconds = None,
     db: Db = None,
     json: Json = False,
     csv: Csv = False,
@@ -198,7 +202,8 @@ def run(
         sources=tuple(sources or ()),
         note=note,
     )
-    return begin(request.spec(), Handling(jobs, db, form, confirm, tuple(confirm_sim or ()), detach, slots))
+    how = Handling(jobs, db, form, confirm, tuple(confirm_sim or ()), detach, slots, executor, batch_seconds)
+    return begin(request.spec(), how)
 
 
 def resume(
@@ -206,6 +211,8 @@ def resume(
     detach: Detach = False,
     slots: Slots = None,
     jobs: Jobs = None,
+    executor: Executor = None,
+    batch_seconds: BatchSeconds = None,
     db: Db = None,
     json: Json = False,
     csv: Csv = False,
@@ -213,4 +220,7 @@ def resume(
     """Go on with a run that was interrupted, paused or cancelled; it ends as if it had never stopped."""
     from workbench.cli.launch import Handling, go_on
 
-    return go_on(run, Handling(jobs, db, chosen(json, csv), detach=detach, slots=slots))
+    how = Handling(
+        jobs, db, chosen(json, csv), detach=detach, slots=slots, executor=executor, batch_seconds=batch_seconds
+    )
+    return go_on(run, how)

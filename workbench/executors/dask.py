@@ -42,6 +42,7 @@ class Dask:
         self._client: Any = None
         self._cluster: Any = None
         self._slots = jobs
+        self._looked_s = 0.0
         self._ended = threading.Event()
         self._workerless_since: float | None = None
         self._restarts = 0
@@ -59,6 +60,8 @@ class Dask:
     def submit(self, call: Call) -> _Task:
         """Hand a call over; it is not made again by Dask where it fails, but where a worker of it dies."""
         client = self._connected()
+        if time.monotonic() - self._looked_s > LOOK_S:  # workers come and go
+            self._look()
         return _Task(call, self._handed(client, call))
 
     def _handed(self, client: Any, call: Call) -> Any:
@@ -112,8 +115,8 @@ class Dask:
         if self._client is None:
             with signals_put_off("SIGINT", "SIGHUP"):  # Ctrl-C is for the run; its workers end with it
                 self._client = self._connection()
-            self._slots = self._threads() or self._jobs
             self._workerless_since = None
+            self._look()
         return self._client
 
     def _connection(self) -> Any:
@@ -141,11 +144,15 @@ class Dask:
             )
         return Client(self._cluster, timeout=CONNECT_S, set_as_default=False)
 
-    def _threads(self) -> int:
+    def _look(self) -> int:
+        """The workers' threads now, which are the slots, as long as there are any."""
+        self._looked_s = time.monotonic()
         try:
-            return sum(self._client.nthreads().values())
+            threads = int(sum(self._client.nthreads().values()))
         except (OSError, ValueError, TimeoutError) as error:
             raise self._gone(f"does not answer: {error}") from None
+        self._slots = threads or self._slots
+        return threads
 
     def _check_workers(self, tasks: Collection[_Task]) -> None:
         """How many there are now. A cluster of our own without any is begun anew, with the tasks that are under way: a
@@ -156,8 +163,8 @@ class Dask:
         """
         if self._client.status not in ("running", "connecting"):
             raise self._gone("is gone")
-        if threads := self._threads():
-            self._slots, self._workerless_since = threads, None
+        if self._look():
+            self._workerless_since = None
             return
         now = time.monotonic()
         self._workerless_since = self._workerless_since or now
