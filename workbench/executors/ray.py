@@ -13,7 +13,7 @@ from workbench.executors.loky import signals_put_off
 
 
 class Ray:
-    """Calls as Ray's tasks, one for each of `jobs` CPUs at a time. Where Ray itself dies, it ends this process."""
+    """Calls as Ray's tasks, one for each of `jobs` CPUs at a time."""
 
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
@@ -54,7 +54,8 @@ class Ray:
         except exceptions.RayTaskError as error:
             raise (error.cause if isinstance(error.cause, Exception) else GoneError(str(error))) from None
         except exceptions.RayError as error:
-            raise GoneError(f"Ray is gone: {error}. All stored steps are safe.") from None
+            first = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
+            raise GoneError(f"Ray is gone: {first}. All stored steps are safe.") from None
 
     def close(self) -> None:
         """End Ray and its workers."""
