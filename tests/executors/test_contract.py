@@ -128,6 +128,29 @@ def test_a_design_that_no_worker_survives_is_marked_and_not_kept_as_simulated(tw
     assert set(batch.fresh) == {e for e in ALONE.fresh if e.arch != poisoned}
 
 
+def test_a_run_completes_with_that_design_marked_and_the_lab_knows_no_simulation_of_it(
+    two: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(SIMULATORS, "toy", Faulty)
+    spec = RunSpec(TASK, "uniform", simulator="toy", seed=7, batch=6, stop=Stop(budget=12))
+    with Lab.open(tmp_path / "one.db") as lab:
+        row = start(lab, spec)
+        assert list(run(lab, row.id))
+        sound = history(lab, row.id, TASK.space)
+    fatal = next(i for i, e in enumerate(sound) if not isinstance(e.outcome, Infeasible))
+    crashing = replace(spec, simulator_settings={"crashes": [sound[fatal].design]})
+    with Lab.open(tmp_path / "two.db") as lab:
+        row = start(lab, crashing)
+        assert list(run(lab, row.id, workers=two))
+        assert lab.run(row.id).status == "done"
+        found = history(lab, row.id, TASK.space)
+        assert [i for i, (one, other) in enumerate(zip(sound, found, strict=True)) if one != other] == [fatal]
+        assert given_up(found[fatal].outcome)
+        again = start(lab, spec)
+        assert list(run(lab, again.id))  # whoever can simulate it does
+        assert [e.outcome for e in history(lab, again.id, TASK.space)] == [e.outcome for e in sound]
+
+
 def test_where_nothing_ever_comes_back_the_simulator_is_to_blame(name: str, two: Workers):
     two.close()  # one Ray in a process
     with Workers(2, name, batch_s=60) as workers, pytest.raises(SimulatorError, match=r"toy died.* 6 times in a row"):
