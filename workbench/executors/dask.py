@@ -24,6 +24,8 @@ OWN_PATIENCE_S: Final = 5.0
 """So long for a cluster of our own, which is then begun anew, up to so many times in a row:"""
 RESTARTS: Final = 3
 CONNECT_S: Final = 10.0
+DEAF: Final = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+"""What each worker of our own begins with: Ctrl-C, which a terminal sends to it as well, is for the run."""
 
 
 @dataclass(eq=False)
@@ -141,6 +143,7 @@ class Dask:
                 dashboard_address="127.0.0.1:0",
                 memory_limit=0,
                 silence_logs=logging.CRITICAL,
+                preload=[DEAF],
             )
         return Client(self._cluster, timeout=CONNECT_S, set_as_default=False)
 
