@@ -5,8 +5,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from workbench.cli import app as program
 
 Done = subprocess.CompletedProcess[str]
 Dse = Callable[..., Done]
@@ -33,5 +36,21 @@ def dse(tmp_path: Path) -> Dse:
             timeout=120,
             stdin=subprocess.DEVNULL,
         )
+
+    return run
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: Any, capsys: Any) -> Any:
+    """Runs `dse` in this process: exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DSE_DB", str(tmp_path / "lab.db"))
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["dse", *map(str, arguments)])
+        capsys.readouterr()
+        code = program._outcome()
+        said = capsys.readouterr()
+        return code, said.out, said.err
 
     return run

@@ -4,38 +4,19 @@ import csv
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from models.recipe import Recipe
 from store.database import Lab
 from tests.cli.conftest import SCRIPT, Dse, environment
-from workbench.cli import app as program
 
 SMALLEST = ("--set", "height=1", "--set", "level1_filters=2")
 SHORT = ("--recipe", "epochs=2")
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: Any, capsys: Any) -> Any:
-    """Runs `dse` in this process: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DSE_DB", str(tmp_path / "lab.db"))
-
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["dse", *map(str, arguments)])
-        capsys.readouterr()
-        code = program._outcome()
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
 
 
 def test_a_network_is_trained_once_and_remembered_in_every_form(here):

@@ -5,14 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import shlex
-import sys
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-from workbench.cli import app as program
 
 NETWORKS = ("--network", "resnet9_digits", "--network", "seg=unet_digits::2")
 SMALL = [
@@ -25,22 +21,6 @@ SMALL = [
 ]
 SHORT = ("--recipe", "epochs=1", "--budget", "6", "--seed", "1")
 LIMITS = ("--target", "latency_cycles<=20000", "--target", "area_um2<=2e6")
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: Any, capsys: Any) -> Any:
-    """Runs `dse` in this process: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DSE_DB", str(tmp_path / "lab.db"))
-
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["dse", *map(str, arguments)])
-        capsys.readouterr()
-        code = program._outcome()
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
 
 
 def test_a_run_is_launched_listed_shown_and_taken_along(here):

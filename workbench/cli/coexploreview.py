@@ -20,6 +20,7 @@ from workbench.problem.metrics import Infeasible, Metrics
 from workbench.simulators.chips.evaluate import ChipCost
 from workbench.views import chips, codesign, reproduce
 from workbench.views.corequest import CoRequest, best_point
+from workbench.views.points import the_point
 from workbench.views.quantity import METRIC_WORDS, amount, count, metric
 from workbench.views.stored import StoredRun
 
@@ -50,7 +51,7 @@ def chosen_point(lab: Lab, run: StoredRun, point: int | None) -> Point | None:
     assert isinstance(run.task, CoTask)
     if point is None and not run.front:
         return None
-    seq = (best_point(lab, run.row, run.task) if point is None else reproduce.the_point(lab, run.row, point)).seq
+    seq = (best_point(lab, run.row, run.task) if point is None else the_point(lab, run.row, point)).seq
     return lab.points(run.row.id, after_seq=seq - 1, limit=1)[0]
 
 

@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from models.forest import Forest
-from workbench.problem.bounds import LEAST_ERROR, box
+from workbench.problem.bounds import LEAST_ERROR, Box, box
 from workbench.problem.cotask import MOST_NETWORKS, CoTask
 from workbench.problem.metrics import ERROR_RATE, METRIC_UNITS, Metrics
 from workbench.problem.space import Design
+from workbench.problem.task import BaseTask
 from workbench.searches.base import Evaluated, Problem, Search, SearchSettings
 from workbench.searches.cost import PENALTY, TINY, is_front, missed, relative_cost
 from workbench.searches.moves import mutate, sloped, take_near
@@ -74,6 +75,7 @@ class ForestSearch(Search):
         self._normal = np.random.default_rng([seed, 1]).standard_normal((SAMPLES, len(METRIC_UNITS) + MOST_NETWORKS))
         self._told: list[Evaluated] = []
         self._surrogate = _Surrogate(problem)
+        self._box = box(problem.task)
 
     def _ask(self, limit: int) -> list[Design]:
         asked: list[Design] = []
@@ -86,10 +88,11 @@ class ForestSearch(Search):
         if surrogate.built < 2 or len(self._told) + len(pending) < (0 if surrogate.taught else self._settings.first):
             return take_near(self.unseen, self.space, sloped(self.space, 1, self.rng)[0], self.rng)
         weights = self.rng.dirichlet(np.ones(len(self.problem.task.objectives)))
-        goal = _Goal(self.problem, weights)
-        costs = [goal.of(each.outcome) for each in self._told if isinstance(each.outcome, Metrics)]
-        best = min(costs, default=np.inf)
-        pool = self._pool(goal)
+        goal = _Goal(self.problem.task, self._box, weights)
+        built = [(goal.of(each.outcome), each.design) for each in self._told if isinstance(each.outcome, Metrics)]
+        built.sort(key=lambda each: each[0])
+        best = built[0][0] if built else np.inf
+        pool = self._pool([design for _, design in built[:ELITES]])
         gains = self._gains(pool, goal, best)
         for _ in range(CLIMBS):
             top = [pool[i] for i in (-gains).argsort(kind="stable")[:CLIMBED]]
@@ -115,17 +118,14 @@ class ForestSearch(Search):
         gain = np.maximum(best - costs, 0.0).mean(axis=0) * chance
         return np.asarray(np.where(gain > LEAST_GAIN, gain, LEAST_GAIN * (np.tanh(-(expected - best) / 64) - 1)))
 
-    def _pool(self, goal: _Goal) -> list[Design]:
+    def _pool(self, elites: Sequence[Design]) -> list[Design]:
         """Unseen designs: some at random, some near the best, chips of one with networks of another, and the lab's."""
         count = self._settings.candidates
         found = dict.fromkeys([*self.space.sample(count // 4, self.rng), *sloped(self.space, count // 4, self.rng)])
-        built = [each for each in self._told if isinstance(each.outcome, Metrics)]
-        elites = [each.design for each in sorted(built, key=lambda each: goal.of(each.outcome))[:ELITES]]
-        known = self._surrogate.designs_of_sources
         for _ in range(count // 2 if elites else 0):
             design = elites[min(int(self.rng.geometric(0.4)) - 1, len(elites) - 1)]
             found[self._varied(design, elites)] = None
-        found.update(dict.fromkeys(known))
+        found.update(dict.fromkeys(self._surrogate.designs_of_sources))
         return [design for design in found if design in self.unseen]
 
     def _varied(self, design: Design, elites: Sequence[Design]) -> Design:
@@ -164,12 +164,11 @@ class ForestSearch(Search):
 class _Goal:
     """The relative cost under one set of weights, of what is known and of samples of what is predicted."""
 
-    def __init__(self, problem: Problem, weights: Floats) -> None:
-        self._task = problem.task
-        self._front = is_front(problem.task)
-        count = len(problem.task.objectives)
+    def __init__(self, task: BaseTask, limits: Box, weights: Floats) -> None:
+        self._task = task
+        self._front = is_front(task)
+        count = len(task.objectives)
         self._weights = weights if self._front else np.full(count, 1 / count)
-        limits = box(problem.task)
         self._low, high = np.log(limits.lower), np.log(limits.upper)
         self._span = high - self._low
 

@@ -6,7 +6,7 @@ What layers cost is looked up in the lab, and simulated again where it is not th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -66,12 +66,6 @@ def chip_of(lab: Lab, run: Run, task: CoTask, design: Design) -> ChipOutcome | N
     if settings.fingerprint != run.fingerprint:
         return None
     return CoEvaluator(lab, task, settings, lookup(lab), run.created_ns).chip(design)
-
-
-def trainings(outcomes: Sequence[Outcome]) -> int:
-    """Different trainings that these designs rest on, whenever they were made."""
-    built = [outcome for outcome in outcomes if isinstance(outcome, Metrics)]
-    return len({key for outcome in built for each in outcome.trained for key in each.keys})
 
 
 def payload(task: CoTask, design: Design, outcome: Outcome, cost: ChipOutcome | None) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 import secrets
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 
 from models.datasets import DATASETS, DEFAULT
@@ -28,6 +28,7 @@ from workbench.runner import RunSpec, check_sources, simulating
 from workbench.searches import search_settings
 from workbench.stop import Stop
 from workbench.views.places import place
+from workbench.views.points import the_point
 from workbench.views.request import SEED_BITS, flags, listed_sources
 from workbench.views.settings import pairs
 from workbench.views.values import with_changes
@@ -102,7 +103,7 @@ class CoRequest:
         objectives = tuple(self.objectives) or ((ERROR_RATE,) if targets else FRONT)
         recipe = build_model(pairs("--recipe", self.recipe), Recipe, "Recipe").model_dump(mode="json")
         free = CoTask(template, networks, objectives, targets, recipe, self.train_seeds)
-        return CoTask(template, networks, objectives, targets, recipe, self.train_seeds, self._fixed(free, lab))
+        return replace(free, fixed=self._fixed(free, lab))
 
     def _fixed(self, task: CoTask, lab: Lab | None) -> dict[str, Choice]:
         """The axes that are held, at which values."""
@@ -221,7 +222,7 @@ def _held(
         raise UserError(f"{flag} takes {', '.join(known)} or RUN[.POINT], got {word!r}.")
     row = lab.run(ref)
     task = _co_task(row)
-    point = _point(lab, row, task, int(number) if number else None)
+    point = the_point(lab, row, int(number)) if number else best_point(lab, row, task)
     values = task.space.values(task.space.unpack(point.codes))
     missing = [axis for axis in axes if axis not in values]
     if missing:
@@ -234,16 +235,6 @@ def _co_task(row: Run) -> CoTask:
     if not isinstance(task, CoTask):
         raise UserError(f"Run {row.id} is no co-exploration: it has no chip and no networks to take over.")
     return task
-
-
-def _point(lab: Lab, row: Run, task: CoTask, number: int | None) -> Point:
-    """A point of a run; by default the front's that has least of the first objective."""
-    if number is not None:
-        found = lab.points(row.id, after_seq=number - 1, limit=1, with_detail=False)
-        if not found or found[0].seq != number:
-            raise UserError(f"Run {row.id} has no point {number}; its points are 0 to {row.points - 1}.")
-        return found[0]
-    return best_point(lab, row, task)
 
 
 def best_point(lab: Lab, row: Run, task: CoTask) -> Point:

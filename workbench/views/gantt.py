@@ -63,10 +63,6 @@ def chart(rows: Sequence[Sequence[Block]], end: float, width: int) -> Chart:
     return Chart(tuple(drawn), hidden)
 
 
-def _idle(columns: int) -> list[Span]:
-    return [Span(IDLE * columns, None)] if columns else []
-
-
 def _block(block: Block, columns: int) -> str:
     """Its letter, its number where there is room, and the letter in lower case to its end."""
     name = letter(block.network)

@@ -10,8 +10,8 @@ from typing import Any, Final
 from store.database import Lab
 from store.filtering import Code, Column, Compare, Complement, Condition, Member, Missing, Not, OnFront, Product, Term
 from store.pages import Place, Window
-from store.rows import Point
-from workbench.errors import unknown_name
+from store.rows import Point, Run
+from workbench.errors import UserError, unknown_name
 from workbench.problem.metrics import ERROR_RATE, METRIC_UNITS, Metrics
 from workbench.problem.space import Axis, Choice
 from workbench.problem.task import BaseTask
@@ -97,6 +97,19 @@ def sort_term(task: BaseTask, name: str) -> Term:
 def page(lab: Lab, run_id: int, task: BaseTask, window: Window) -> list[PointRow]:
     """A page of a run's points."""
     return [row(task, place, point) for place, point in lab.point_page(run_id, window)]
+
+
+def the_point(lab: Lab, run: Run, seq: int) -> Point:
+    """A point of a run.
+
+    Raises:
+        UserError: the run has no such point.
+    """
+    found = lab.points(run.id, after_seq=seq - 1, limit=1, with_detail=False)
+    if not found or found[0].seq != seq:
+        there = f"its points are 0 to {run.points - 1}" if run.points else "it has none yet"
+        raise UserError(f"Run {run.id} has no point {seq}; {there}.")
+    return found[0]
 
 
 def row(task: BaseTask, place: Place, point: Point) -> PointRow:

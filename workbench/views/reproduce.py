@@ -33,6 +33,7 @@ from workbench.stop import Stop
 from workbench.views.cloud import Cloud
 from workbench.views.corequest import CoRequest
 from workbench.views.detail import Neighbour, read
+from workbench.views.points import the_point
 from workbench.views.request import RunRequest, chosen_task
 from workbench.views.runs import sources
 from workbench.views.settings import pairs
@@ -40,19 +41,6 @@ from workbench.views.settings import pairs
 Form = Literal["yaml", "json", "command"]
 FORMS: Final[tuple[Form, ...]] = get_args(Form)
 _RULES: Final = ("wall_seconds", "stalled_steps")
-
-
-def the_point(lab: Lab, run: Run, seq: int) -> Point:
-    """A point of a run.
-
-    Raises:
-        UserError: the run has no such point.
-    """
-    found = lab.points(run.id, after_seq=seq - 1, limit=1, with_detail=False)
-    if not found or found[0].seq != seq:
-        there = f"its points are 0 to {run.points - 1}" if run.points else "it has none yet"
-        raise UserError(f"Run {run.id} has no point {seq}; {there}.")
-    return found[0]
 
 
 def design_text(lab: Lab, run: Run, seq: int, form: str, neighbours: int = 0) -> str:

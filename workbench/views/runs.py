@@ -9,14 +9,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from models.recipe import Recipe
 from store.database import Lab
 from store.removing import Dependents
 from store.rows import Progress, Run
-from workbench.library import outcome
-from workbench.problem.cotask import CoTask
-from workbench.problem.metrics import Metrics
-from workbench.problem.task import BaseTask, Task
 from workbench.sweep.summary import NAME as SWEEP
 from workbench.sweep.summary import counts_of
 from workbench.views.bars import percent
@@ -52,25 +47,26 @@ def in_words(row: dict[str, Any]) -> dict[str, Any]:
 
 def facts(lab: Lab, run: StoredRun, history: Sequence[Progress]) -> list[tuple[str, str]]:
     """What there is to say of a run: (label, text)."""
+    from workbench.views import about  # a list of runs does without
+
     row, task = run.row, run.task
     began = datetime.fromtimestamp(row.created_ns / 1e9, UTC).astimezone()
     told = [
         ("uuid", row.uuid),
         ("began", f"{began:%Y-%m-%d %H:%M:%S}, last heard of {age(time.time() - row.updated_ns / 1e9)} ago"),
-        *_about(row, task),
+        *about.task(row, task),
         ("minimise", ", ".join(task.objectives)),
         ("specification" if task.constrained else "targets", ", ".join(map(str, task.targets)) or "none"),
         ("search", with_settings(row.search, row.search_settings) + f", seed {row.seed}, {row.batch} a step"),
         ("simulator", with_settings(row.simulator, row.simulator_settings)),
-        ("stop", settings_text(_rules(row.stop, task))),
+        ("stop", settings_text(about.rules(row.stop, task))),
         ("designs", f"{count(row.points)} of {count(json.loads(row.stop)['budget'])} in {count(row.steps)} steps"),
         ("outcomes", outcomes(row)),
         ("work", work(history)),
     ]
     if row.search == SWEEP:
         told[-3:] = _swept(lab, row, history)
-    if isinstance(task, CoTask):
-        told.append(("trainings", _trained(lab, row, task)))
+    told += about.trainings(lab, row, task)
     if knowledge := learns_from(lab, row.id):
         told.append(("learns from", knowledge))
     if tags := lab.tags(row.id):
@@ -80,45 +76,6 @@ def facts(lab: Lab, run: StoredRun, history: Sequence[Progress]) -> list[tuple[s
     if row.error:
         told.append(("error", row.error))
     return told
-
-
-def _rules(stop: str, task: BaseTask) -> str:
-    """The rules that can end a run: a specification that is met does not."""
-    rules = json.loads(stop)
-    return json.dumps({k: v for k, v in rules.items() if not (task.constrained and k in ("targets_met", "margin"))})
-
-
-def _about(row: Run, task: BaseTask) -> list[tuple[str, str]]:
-    """What is designed, and for what."""
-    if isinstance(task, Task):
-        words = f"{row.arch} on {row.workload}, {task.technology} technology, mapping chosen by {task.criterion}"
-        return [("task", words)]
-    if not isinstance(task, CoTask):
-        return [("task", f"{row.arch} on {row.workload}")]
-    total = sum(network.weight for network in task.networks)
-    seeds = f", {task.seeds} seeds each" if task.seeds > 1 else ""
-    usual = Recipe().model_dump(mode="json")
-    changed = {name: value for name, value in task.recipe.items() if value != usual.get(name)}
-    recipe = settings_text(json.dumps(changed)) or "by default"
-    told = [
-        ("task", f"chip {row.arch} and {len(task.networks)} networks together"),
-        *(
-            (f"network {each.label}", f"of {each.family.name} on {each.data}, weight {each.weight / total:.3g}")
-            for each in task.networks
-        ),
-        ("training", f"{recipe}{seeds}"),
-    ]
-    held = ", ".join(f"{axis}={value}" for axis, value in task.fixed.items())
-    return [*told, ("held", held)] if held else told
-
-
-def _trained(lab: Lab, row: Run, task: CoTask) -> str:
-    """How many designs keep the specification, and on how many trainings that rests."""
-    found = [outcome(point) for point in lab.points(row.id)]
-    built = [each for each in found if isinstance(each, Metrics)]
-    within = sum(all(target.met(each) for target in task.specification) for each in built)
-    keys = {key for each in built for trained in each.trained for key in trained.keys}
-    return f"{count(len(keys))} different ones, for {count(within)} designs within the specification"
 
 
 def _swept(lab: Lab, row: Run, history: Sequence[Progress]) -> list[tuple[str, str]]:

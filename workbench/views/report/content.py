@@ -21,8 +21,9 @@ from workbench.problem.space import Axis
 from workbench.views.cloud import Cloud, Mask, metric_quantity
 from workbench.views.detail import LATENCY_PARTS, LayerDetail, PointDetail, energy_table, read
 from workbench.views.export import sorted_members
+from workbench.views.points import the_point
 from workbench.views.quantity import METRIC_WORDS, count, metric
-from workbench.views.reproduce import design_command, run_command, the_point
+from workbench.views.reproduce import design_command, run_command
 from workbench.views.runs import facts
 from workbench.views.stored import StoredRun
 
