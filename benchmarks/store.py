@@ -320,7 +320,7 @@ def in_a_search(folder: Path, designs: int) -> InASearch:
     each simulated by loopnest at its defaults. Beside it the same one that keeps nothing, in turns.
     """
     task = Task(load_template("eyeriss_like"), load_workload("alexnet").single("conv2"))
-    storing, waiting, whole, bare, steps = Timer(), Timer(), Timer(), Timer(), 0
+    storing, waiting, asking, whole, bare, steps = Timer(), Timer(), Timer(), Timer(), Timer(), 0
 
     def search(name: str, timer: Timer) -> int:
         with Lab.open(folder / name) as lab:
@@ -331,11 +331,12 @@ def in_a_search(folder: Path, designs: int) -> InASearch:
                 return sum(1 for _ in run(lab, row.id))
 
     search("warm.db", Timer())
-    store, wait = runner._Work.store, BeingStored.wait
+    store, wait, lookup = runner._Work.store, BeingStored.wait, Lab.lookup
     for number in range(3):
         with (
             mock.patch.object(runner._Work, "store", timed(store, storing)),
             mock.patch.object(BeingStored, "wait", timed(wait, waiting)),
+            mock.patch.object(Lab, "lookup", timed(lookup, asking)),
         ):
             steps += search(f"search{number}.db", whole)
         search(f"bare{number}.db", bare)
@@ -349,7 +350,8 @@ def in_a_search(folder: Path, designs: int) -> InASearch:
         f"a search of {designs} designs, three times: {1e3 * whole.wall / steps:.1f} ms a step; storing takes "
         f"{found.percent:.1f} % of it, {found.percent_of_cpu:.1f} % of CPU "
         f"({1e3 * storing.wall / steps:.2f} ms for rows and writing, "
-        f"{1e3 * waiting.wall / steps:.2f} ms waiting for the disk, of which an fsync takes {found.fsync_ms:.1f} ms); "
+        f"{1e3 * waiting.wall / steps:.2f} ms waiting for the disk, of which an fsync takes {found.fsync_ms:.1f} ms), "
+        f"and asking what is known {100 * asking.wall / whole.wall:.1f} %; "
         f"one that keeps nothing {1e3 * bare.wall / steps:.1f} ms a step ({1e3 * bare.cpu / steps:.1f} of CPU, "
         f"with storing {1e3 * whole.cpu / steps:.1f})"
     )

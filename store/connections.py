@@ -121,6 +121,19 @@ class Writing:
             self._held.close()
 
 
+@contextmanager
+def looking(engine: Engine, path: Path) -> Iterator[sqlite3.Connection]:
+    """A transaction of the reader on the driver's own connection, for what a search asks at every step."""
+    with explained(path):
+        held = engine.raw_connection()
+        try:
+            driver: Any = held.driver_connection
+            driver.execute("BEGIN")
+            yield driver
+        finally:
+            held.close()  # which ends it
+
+
 class Committing:
     """A transaction whose rows are written, on its way to the disk in another thread."""
 

@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from store import accuracies, chunks, columns, control, knowledge, pages, queries, removing, runs, steps, tags, upkeep
 from store.accuracies import Claim, NewAccuracy, Subject
 from store.columns import PointColumns
-from store.connections import Committing, Writing, driver_of, explained, reader, transaction, writer
+from store.connections import Committing, Writing, driver_of, explained, looking, reader, transaction, writer
 from store.designs import Bounds, Designs
 from store.encoding import encode
 from store.errors import NotInTurnError, ReadOnlyLabError
@@ -253,8 +253,8 @@ class Lab:
 
     def lookup(self, context: bytes, keys: Iterable[bytes]) -> dict[bytes, Evaluation]:
         """What the cache knows of these keys in the context, by key."""
-        with self._read() as connection:
-            return queries.lookup(connection, context, keys)
+        with looking(self._reading, self.path) as driver:
+            return queries.lookup(driver, context, keys)
 
     def contexts(self, numbers: Collection[int] | None = None) -> list[Context]:
         """Those with these numbers; None: all. The earliest first.

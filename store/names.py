@@ -46,14 +46,6 @@ POINT: Final = _table(
     (INTEGER, "cached"),
 )
 FRONT: Final = _table("front", (INTEGER, "run_id seq"))
-EVALUATION: Final = _table(
-    "evaluation",
-    (INTEGER, "context_id"),
-    (BLOB, "key"),
-    (FLOAT, "latency_cycles energy_pj area_um2 accuracy"),
-    (TEXT, "infeasible"),
-)
-EVALUATION_DETAIL: Final = _table("evaluation_detail", (INTEGER, "context_id"), (BLOB, "key"), (TEXT, "detail"))
 MODEL: Final = _table(
     "source_model",
     (INTEGER, "id"),

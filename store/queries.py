@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection
 
 from store.errors import DamagedLabError, UnknownContextError
-from store.names import EVALUATION, EVALUATION_DETAIL
 from store.rows import Checkpoint, Context, Evaluation, Point, Progress
 from store.steps import digest
 
-_KEYS_AT_ONCE: Final = 500
-
-_METRICS: Final = (
-    *(EVALUATION.c.latency_cycles, EVALUATION.c.energy_pj, EVALUATION.c.area_um2, EVALUATION.c.accuracy),
-    EVALUATION.c.infeasible,
-)
-_EVALUATIONS: Final = select(EVALUATION.c.key, *_METRICS, EVALUATION_DETAIL.c.detail).select_from(
-    EVALUATION.outerjoin(
-        EVALUATION_DETAIL,
-        and_(
-            EVALUATION_DETAIL.c.context_id == EVALUATION.c.context_id,
-            EVALUATION_DETAIL.c.key == EVALUATION.c.key,
-        ),
-    )
-)
+_EVALUATION: Final = """
+    SELECT e.key, e.latency_cycles, e.energy_pj, e.area_um2, e.accuracy, e.infeasible, d.detail
+    FROM evaluation AS e LEFT JOIN evaluation_detail AS d ON d.context_id = e.context_id AND d.key = e.key
+    WHERE e.context_id = ? AND e.key = ?
+"""
+_EVALUATIONS: Final = """
+    SELECT e.key, e.latency_cycles, e.energy_pj, e.area_um2, e.accuracy, e.infeasible, d.detail
+    FROM evaluation AS e LEFT JOIN evaluation_detail AS d ON d.context_id = e.context_id AND d.key = e.key
+    WHERE e.context_id = ? AND e.key > ? ORDER BY e.key LIMIT ?
+"""
+_CONTEXT_ID: Final = "SELECT id FROM context WHERE key = ?"
 _POINTS: Final = """
     SELECT seq, step, codes, latency_cycles, energy_pj, area_um2, accuracy, infeasible, cached, NULL
     FROM point WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?
@@ -50,16 +46,12 @@ _HISTORY: Final = """
 """
 
 
-def lookup(connection: Connection, context: bytes, keys: Iterable[bytes]) -> dict[bytes, Evaluation]:
+def lookup(driver: sqlite3.Connection, context: bytes, keys: Iterable[bytes]) -> dict[bytes, Evaluation]:
     """What the cache knows of these keys."""
-    number = connection.exec_driver_sql("SELECT id FROM context WHERE key = ?", (context,)).scalar()
+    number = driver.execute(_CONTEXT_ID, (context,)).fetchone()
     wanted = sorted(set(keys)) if number is not None else []
-    found: dict[bytes, Evaluation] = {}
-    for start in range(0, len(wanted), _KEYS_AT_ONCE):
-        some = EVALUATION.c.key.in_(wanted[start : start + _KEYS_AT_ONCE])
-        for row in connection.execute(_EVALUATIONS.where(EVALUATION.c.context_id == number, some)):
-            found[row[0]] = Evaluation(context, *row)
-    return found
+    rows = (driver.execute(_EVALUATION, (*number, key)).fetchone() for key in wanted)
+    return {row[0]: Evaluation(context, *row) for row in rows if row is not None}
 
 
 def contexts(connection: Connection, numbers: Collection[int] | None) -> list[Context]:
@@ -74,9 +66,9 @@ def contexts(connection: Connection, numbers: Collection[int] | None) -> list[Co
 
 def evaluations(connection: Connection, context: bytes, after_key: bytes, limit: int) -> list[Evaluation]:
     """All that the cache knows in a context, ordered by key, from above `after_key`."""
-    number = connection.exec_driver_sql("SELECT id FROM context WHERE key = ?", (context,)).scalar()
-    query = _EVALUATIONS.where(EVALUATION.c.context_id == number, EVALUATION.c.key > after_key)
-    return [Evaluation(context, *row) for row in connection.execute(query.order_by(EVALUATION.c.key).limit(limit))]
+    number = connection.exec_driver_sql(_CONTEXT_ID, (context,)).scalar()
+    rows = connection.exec_driver_sql(_EVALUATIONS, (number, after_key, limit))
+    return [Evaluation(context, *row) for row in rows]
 
 
 def points(connection: Connection, run_id: int, after_seq: int, limit: int | None, with_detail: bool) -> list[Point]:

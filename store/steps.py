@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import repeat
-from typing import Any, Final, NoReturn
+from operator import itemgetter
+from typing import Final, NoReturn
 
 from sqlalchemy import Connection
 
@@ -20,6 +20,7 @@ from store import chunks
 from store.connections import Committing
 from store.encoding import Encoded
 from store.errors import BadRowError, NotInTurnError
+from store.inserting import Into
 from store.rows import Context, Evaluation, Point, Progress, Wish, check_json
 from store.runs import by_id, fenced_out
 
@@ -28,31 +29,20 @@ _ADVANCE: Final = """
         best = ?, heartbeat_ns = ?, updated_ns = ?
     WHERE id = ? AND epoch = ? AND status = 'running' AND steps = ? AND points = ? RETURNING wish
 """
-_CONTEXT: Final = """
-    INSERT INTO context (key, simulator, fingerprint, layer) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO NOTHING
-"""
-_EVALUATION: Final = """
-    INSERT INTO evaluation (context_id, key, latency_cycles, energy_pj, area_um2, accuracy, infeasible)
-    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (context_id, key) DO NOTHING
-"""
-_EVALUATION_DETAIL: Final = """
-    INSERT INTO evaluation_detail (context_id, key, detail) VALUES (?, ?, ?)
-    ON CONFLICT (context_id, key) DO NOTHING
-"""
-_POINT: Final = """
-    INSERT INTO point (run_id, seq, step, codes, latency_cycles, energy_pj, area_um2, accuracy, infeasible, cached)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
-_POINT_DETAIL: Final = "INSERT INTO point_detail (run_id, seq, detail) VALUES (?, ?, ?)"
-_HISTORY: Final = """
-    INSERT INTO history (run_id, step, points, evaluations, hits, feasible, front_size, hypervolume, best, seconds,
-        search_seconds)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
-_CHECKPOINT: Final = """
-    INSERT INTO checkpoint (run_id, step, state, digest) VALUES (?, ?, ?, ?)
-    ON CONFLICT (run_id) DO UPDATE SET step = excluded.step, state = excluded.state, digest = excluded.digest
-"""
+_OUTCOME: Final = ("latency_cycles", "energy_pj", "area_um2", "accuracy", "infeasible")
+_KNOWN: Final = "ON CONFLICT (context_id, key) DO NOTHING"
+_CONTEXT: Final = Into("context", ("key", "simulator", "fingerprint", "layer"), "ON CONFLICT (key) DO NOTHING")
+_EVALUATION: Final = Into("evaluation", ("context_id", "key", *_OUTCOME), _KNOWN)
+_EVALUATION_DETAIL: Final = Into("evaluation_detail", ("context_id", "key", "detail"), _KNOWN)
+_POINT: Final = Into("point", ("run_id", "seq", "step", "codes", *_OUTCOME, "cached"))
+_POINT_DETAIL: Final = Into("point_detail", ("run_id", "seq", "detail"))
+_FRONT: Final = Into("front", ("run_id", "seq"))
+_HISTORY: Final = Into("history", ("run_id", *Progress._fields))
+_CHECKPOINT: Final = Into(
+    "checkpoint",
+    ("run_id", "step", "state", "digest"),
+    "ON CONFLICT (run_id) DO UPDATE SET step = excluded.step, state = excluded.state, digest = excluded.digest",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +124,8 @@ def add_points(driver: sqlite3.Connection, run_id: int, points: Sequence[Point],
                 f"and step {history.step}, not {point.seq} and {point.step}."
             )
     _check_texts(points)
-    _insert(driver, _POINT, ((run_id, *point[:8], int(point.cached)) for point in points))
-    _insert(driver, _POINT_DETAIL, ((run_id, p.seq, p.detail) for p in points if p.detail is not None))
+    _POINT.insert(driver, [(run_id, *point[:8], int(point.cached)) for point in points])
+    _POINT_DETAIL.insert(driver, [(run_id, p.seq, p.detail) for p in points if p.detail is not None])
 
 
 def add_evaluations(driver: sqlite3.Connection, contexts: Sequence[Context], evaluations: Sequence[Evaluation]) -> None:
@@ -143,13 +133,14 @@ def add_evaluations(driver: sqlite3.Connection, contexts: Sequence[Context], eva
     for context in contexts:
         check_json("layer", context.layer)
     _check_texts(evaluations)
-    if contexts:
-        _insert(driver, _CONTEXT, contexts)
+    _CONTEXT.insert(driver, contexts)
     ids = {key: _context_id(driver, key) for key in {row.context for row in evaluations}}
-    ordered = sorted({row[:2]: row for row in evaluations}.values(), key=lambda row: row[:2])  # for the tree's sake
-    _insert(driver, _EVALUATION, ((ids[row.context], *row[1:7]) for row in ordered))
-    detailed = (row for row in ordered if row.detail is not None)
-    _insert(driver, _EVALUATION_DETAIL, ((ids[row.context], row.key, row.detail) for row in detailed))
+    ordered = sorted(evaluations, key=itemgetter(1))  # for the tree's sake
+    if len(ids) > 1:
+        ordered.sort(key=itemgetter(0))
+    _EVALUATION.insert(driver, [(ids[row.context], *row[1:7]) for row in ordered])
+    detailed = [(ids[row.context], row.key, row.detail) for row in ordered if row.detail is not None]
+    _EVALUATION_DETAIL.insert(driver, detailed)
 
 
 def _check_texts(rows: Sequence[Point] | Sequence[Evaluation]) -> None:
@@ -164,17 +155,19 @@ def set_front(driver: sqlite3.Connection, run_id: int, front: Iterable[int]) -> 
     """Make exactly these points (by seq) the run's front, touching only what changes."""
     now = {int(seq) for seq in front}
     before = {seq for (seq,) in driver.execute("SELECT seq FROM front WHERE run_id = ?", (run_id,))}
-    _insert(driver, "DELETE FROM front WHERE run_id = ? AND seq = ?", zip(repeat(run_id), sorted(before - now)))
-    _insert(driver, "INSERT INTO front (run_id, seq) VALUES (?, ?)", zip(repeat(run_id), sorted(now - before)))
+    driver.executemany(
+        "DELETE FROM front WHERE run_id = ? AND seq = ?", [(run_id, seq) for seq in sorted(before - now)]
+    )
+    _FRONT.insert(driver, [(run_id, seq) for seq in sorted(now - before)])
 
 
 def add_history(driver: sqlite3.Connection, run_id: int, history: Progress) -> None:
     check_json("best", history.best)
-    _insert(driver, _HISTORY, [(run_id, *history)])
+    _HISTORY.insert(driver, [(run_id, *history)])
 
 
 def set_checkpoint(driver: sqlite3.Connection, run_id: int, step: int, state: bytes) -> None:
-    _insert(driver, _CHECKPOINT, [(run_id, step, state, digest(state))])
+    _CHECKPOINT.insert(driver, [(run_id, step, state, digest(state))])
 
 
 def digest(state: bytes) -> bytes:
@@ -187,7 +180,3 @@ def _context_id(driver: sqlite3.Connection, key: bytes) -> int:
     if row is None:
         raise BadRowError(f"An evaluation refers to the context {key.hex()}, which neither the lab nor the step has.")
     return int(row[0])
-
-
-def _insert(driver: sqlite3.Connection, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    driver.executemany(statement, rows)

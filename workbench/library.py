@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from store import rows
 from store.database import Lab
-from workbench.executor import Context, Evaluation, Lookup
+from workbench.executor import Batch, Context, Evaluation, Lookup
 from workbench.problem.metrics import Infeasible, Metrics, Outcome, metrics_detail, with_detail
 from workbench.problem.space import Space
 from workbench.searches.base import Evaluated
@@ -77,19 +77,22 @@ def evaluation_rows(evaluations: Iterable[Evaluation]) -> list[rows.Evaluation]:
     return [rows.Evaluation(e.context, e.arch, *columns(e.outcome)) for e in evaluations]
 
 
-def point_rows(evaluated: Iterable[Evaluated], space: Space, first_seq: int, step: int) -> list[rows.Point]:
-    """A step's designs with their outcomes, as stored."""
-    return [
+def step_rows(batch: Batch, space: Space, first_seq: int, step: int) -> tuple[list[rows.Point], list[rows.Evaluation]]:
+    """A step's designs with their outcomes, and the simulations that it made, as stored; most outcomes are both."""
+    outcomes = [*(e.outcome for e in batch.evaluated), *(e.outcome for e in batch.fresh)]
+    found = {id(each): columns(each) for each in outcomes}
+    points = [
         rows.Point(
             first_seq + i,
             step,
             space.pack(e.design),
-            *(found := columns(e.outcome))[:5],
+            *found[id(e.outcome)][:5],
             cached=e.cached,
-            detail=found.detail,
+            detail=found[id(e.outcome)].detail,
         )
-        for i, e in enumerate(evaluated)
+        for i, e in enumerate(batch.evaluated)
     ]
+    return points, [rows.Evaluation(e.context, e.arch, *found[id(e.outcome)]) for e in batch.fresh]
 
 
 def canonical(content: Any) -> rows.Json:

@@ -28,7 +28,7 @@ from workbench.coexplore import ChipSettings, CoEvaluator, StoppingError, chip_s
 from workbench.errors import SimulatorError, UserError, unknown_name
 from workbench.executor import Batch, DesignEvaluator
 from workbench.knowledge import AUTO, NONE, Knowledge, choose, load, names_runs
-from workbench.library import canonical, context_rows, evaluation_rows, history, lookup, outcome, point_rows
+from workbench.library import canonical, context_rows, history, lookup, outcome, step_rows
 from workbench.problem.cotask import CoTask
 from workbench.problem.metrics import Outcome
 from workbench.problem.task import BaseTask, Task
@@ -45,7 +45,7 @@ from workbench.workers import Workers
 BATCH = 4
 """Few enough that a sequential search loses little, enough for the cost engine to work on arrays."""
 
-SHOWN_SECONDS = 0.1
+SHOWN_SECONDS = 0.2
 """A step that takes longer is shown as soon as it is stored; a quicker one is stored while the next is computed."""
 
 _STOPPED: Mapping[Wish, Status] = {"pause": "paused", "cancel": "cancelled"}
@@ -407,13 +407,14 @@ class _Work:
         """Write what a step came to, before the next one begins; it is safe when that says so."""
         progress, batch, first_seq = computed.progress, computed.batch, computed.first_seq
         state = {"step": progress.step, "points": progress.points, "search": self.search.state()}
+        points, evaluations = step_rows(batch, self.task.space, first_seq, progress.step)
         content = Content(
             history=progress,
-            points=point_rows(batch.evaluated, self.task.space, first_seq, progress.step),
+            points=points,
             front=[int(seq) for seq in self.tally.front.ids],
             checkpoint=canonical(state).encode(),
             contexts=context_rows(c for c in batch.contexts if c.key not in self._contexts),
-            evaluations=evaluation_rows(batch.fresh),
+            evaluations=evaluations,
         )
         storing = self._lab.begin_step(self._row.id, epoch, content)
         self._last = {row[:2]: row for row in content.evaluations}

@@ -221,11 +221,11 @@ _BREAKDOWN = tuple(field.name for field in fields(Breakdown))
 
 def metrics_detail(metrics: Metrics) -> dict[str, Any]:
     """Breakdown and mapping as JSON-able content; the inverse of `with_detail`."""
-    detail: dict[str, Any] = {
-        "clock_mhz": metrics.clock_mhz,
-        "breakdown": {name: getattr(metrics.breakdown, name) for name in _BREAKDOWN} if metrics.breakdown else None,
-        "mapping": _mapping_detail(metrics.mapping) if metrics.mapping else None,
-    }
+    detail: dict[str, Any] = {"clock_mhz": metrics.clock_mhz}
+    if metrics.breakdown:
+        detail["breakdown"] = {name: getattr(metrics.breakdown, name) for name in _BREAKDOWN}
+    if metrics.mapping:
+        detail["mapping"] = _mapping_detail(metrics.mapping)
     if metrics.trained:
         detail["trained"] = [[each.network, each.accuracy, each.keys] for each in metrics.trained]
     return detail

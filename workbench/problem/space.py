@@ -157,12 +157,18 @@ class Space:
         widths = [1 if size <= 256 else 2 for size in self.shape]
         return tuple((sum(widths[:i]), width) for i, width in enumerate(widths))
 
+    @cached_property
+    def _narrow(self) -> bool:
+        return max(self.shape, default=1) <= 256
+
     def pack_choice(self, axis: int, choice: int) -> bytes:
         """A choice of an axis as the lab database stores it: big-endian, so that bytes sort as choices do."""
         return choice.to_bytes(self.places[axis][1], "big")
 
     def pack(self, design: Design) -> bytes:
         """One or two bytes per axis: how the lab database stores a design."""
+        if self._narrow:
+            return bytes(design)
         return b"".join(self.pack_choice(axis, choice) for axis, choice in enumerate(design))
 
     def unpack(self, codes: bytes) -> Design:
