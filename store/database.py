@@ -1,9 +1,9 @@
 """The lab database: one SQLite file, opened by a search that writes or by a terminal that watches.
 
-`Lab` is the door; the nouns behind it are `runs`, `steps`, `chunks`, `tags`, `knowledge`, `accuracies`, `queries` and
-`pages`. Every method is one transaction, and reads everything it returns before it ends; `chunks` is one for each
-chunk, and `export` holds the reader until its last line is taken. What cannot be done raises a `StoreError` of one
-clear line.
+`Lab` is the door; the nouns behind it are `runs`, `steps`, `fleet`, `chunks`, `tags`, `knowledge`, `accuracies`,
+`queries` and `pages`. Every method is one transaction, and reads everything it returns before it ends; `chunks` is one
+for each chunk, and `export` holds the reader until its last line is taken. What cannot be done raises a `StoreError` of
+one clear line.
 """
 
 from __future__ import annotations
@@ -21,7 +21,21 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from store import accuracies, chunks, columns, control, knowledge, pages, queries, removing, runs, steps, tags, upkeep
+from store import (
+    accuracies,
+    chunks,
+    columns,
+    control,
+    fleet,
+    knowledge,
+    pages,
+    queries,
+    removing,
+    runs,
+    steps,
+    tags,
+    upkeep,
+)
 from store.accuracies import Claim, NewAccuracy, Subject
 from store.columns import PointColumns
 from store.connections import Committing, Writing, driver_of, explained, looking, reader, transaction, writer
@@ -50,6 +64,7 @@ from store.rows import (
     Status,
     UnfinishedTraining,
     Wish,
+    Worker,
 )
 from store.runs import NewRun
 
@@ -147,10 +162,19 @@ class Lab:
         with self._write() as connection:
             return runs.claim(connection, run_id)
 
-    def heartbeat(self, run_id: int, epoch: int) -> None:
-        """Say that the owner lives. Every committed step says so too; this is for steps that take minutes."""
+    def heartbeat(self, run_id: int, epoch: int, workers: Sequence[Worker] = ()) -> None:
+        """Say that the owner lives, and what its workers have done so far.
+
+        Every committed step says the first too; this is for steps that take minutes.
+        """
         with self._write() as connection:
             runs.beat(connection, run_id, epoch)
+            fleet.keep(connection, run_id, workers)
+
+    def workers(self, run_id: int) -> list[Worker]:
+        """The worker processes that have simulated for the run, by host and process."""
+        with self._read() as connection:
+            return fleet.of_run(connection, run_id)
 
     def finish(self, run_id: int, epoch: int, status: Status, error: str | None = None) -> None:
         """End the ownership: paused, done, interrupted or failed."""

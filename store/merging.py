@@ -41,7 +41,7 @@ KEPT: Final = "tag"
 BY_CONTENT: Final = ("context", "evaluation", "evaluation_detail", "source_model", "accuracy", "training")
 """Tables whose rows belong to nobody, and are the same wherever their keys are."""
 
-_ASKED: Final = ("task_key", "search", "search_settings", "simulator", "seed", "batch", "created_ns")
+_ASKED: Final = ("task_key", "search", "search_settings", "simulator", "seed", "batch", "asynchronous", "created_ns")
 _OUTCOME: Final = ("latency_cycles", "energy_pj", "area_um2", "accuracy", "infeasible")
 _ANY: Final = replace(SCHEMA, version=0)  # no lab is too old to be looked at
 

@@ -35,6 +35,7 @@ RUN: Final = _table(
     (TEXT, "task search_settings simulator_settings stop"),
     (INTEGER, "chunk_points"),
     (TEXT, "wish"),
+    (INTEGER, "asynchronous"),
 )
 TAG: Final = _table("tag", (INTEGER, "run_id"), (TEXT, "word"))
 POINT: Final = _table(

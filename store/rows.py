@@ -81,6 +81,18 @@ class Progress(NamedTuple):
     search_seconds: float | None = None  # those of `seconds` that the search itself took; None in runs of schema 1
 
 
+class Worker(NamedTuple):
+    """What a worker process has done for a run so far."""
+
+    host: str
+    pid: int
+    executor: str
+    designs: int
+    seconds: float  # of simulation
+    failures: int  # calls that it was lost at
+    updated_ns: int  # since 1970, when it was last heard of
+
+
 class Checkpoint(NamedTuple):
     """The state of the search after a step, as the search wrote it."""
 
@@ -224,6 +236,7 @@ class Run:
     stop: str  # JSON
     chunk_points: int = 0  # designs stored in chunks, beside the `points`
     wish: Wish | None = None  # what its owner shall do after the step under way
+    asynchronous: bool = False  # up to `batch` designs are under way; the search is asked again as soon as one is back
 
 
 class Json(str):

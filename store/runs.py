@@ -42,6 +42,7 @@ class NewRun:
     batch: int
     stop: str  # JSON
     note: str = ""
+    asynchronous: bool = False
 
     def __post_init__(self) -> None:
         for field in ("task", "search_settings", "simulator_settings", "stop"):
@@ -213,4 +214,4 @@ def live(connection: Connection, status: Status) -> list[Run]:
 
 
 def _fetch(connection: Connection, query: Executable) -> list[Run]:
-    return [Run(*row) for row in connection.execute(query)]
+    return [Run(*rest, bool(asynchronous)) for *rest, asynchronous in connection.execute(query)]

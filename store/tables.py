@@ -116,6 +116,7 @@ class RunTable(Base, table=True):
         CheckConstraint("length(uuid) = 32 AND uuid NOT GLOB '*[^0-9a-f]*'", name="uuid_hex"),
         CheckConstraint("status <> 'running' OR pid IS NOT NULL", name="running_has_owner"),
         CheckConstraint("batch > 0", name="batch_positive"),
+        CheckConstraint("asynchronous IN (0, 1)", name="asynchronous_flag"),
         CheckConstraint("abs(hypervolume) < 9e999", name="hypervolume_finite"),
         _size("task_key", 1, 64),
         {**STRICT, "sqlite_autoincrement": True},  # the number of a removed run is not given to another
@@ -157,6 +158,7 @@ class RunTable(Base, table=True):
     stop: str = Field(sa_type=Text)
     chunk_points: int = Field(sa_column_kwargs={"server_default": text("0")})
     wish: str | None = Field(sa_type=Text)
+    asynchronous: int = Field(sa_column_kwargs={"server_default": text("0")})
 
 
 class PointTable(Base, table=True):
@@ -389,6 +391,27 @@ class TrainingTable(Base, table=True):
     process_start: int | None = Field(sa_type=Integer)
     state: bytes = Field(sa_type=LargeBinary)
     digest: bytes = Field(sa_type=LargeBinary)
+
+
+class WorkerTable(Base, table=True):
+    """What a worker process has done for a run: see `fleet`."""
+
+    __tablename__ = "worker"
+    __table_args__ = (
+        _of_run(),
+        CheckConstraint("designs >= 0 AND failures >= 0", name="counts_positive"),
+        CheckConstraint("seconds >= 0 AND seconds < 9e999", name="seconds_finite"),
+        CLUSTERED,
+    )
+
+    run_id: int = Field(primary_key=True)
+    host: str = Field(sa_type=Text, primary_key=True)
+    pid: int = Field(primary_key=True)
+    executor: str = Field(sa_type=Text)
+    designs: int
+    seconds: float = Field(sa_type=_Real)
+    failures: int
+    updated_ns: int
 
 
 class TagTable(Base, table=True):

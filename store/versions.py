@@ -265,5 +265,33 @@ def _to_5(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-STEPS: Final[Mapping[int, Step]] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5}
+_TO_6: Final = (
+    "ALTER TABLE run ADD COLUMN asynchronous INTEGER DEFAULT 0 NOT NULL "
+    "CONSTRAINT asynchronous_flag CHECK (asynchronous IN (0, 1))",
+    """
+    CREATE TABLE worker (
+        run_id INTEGER NOT NULL,
+        host TEXT NOT NULL,
+        pid INTEGER NOT NULL,
+        executor TEXT NOT NULL,
+        designs INTEGER NOT NULL,
+        seconds REAL NOT NULL,
+        failures INTEGER NOT NULL,
+        updated_ns INTEGER NOT NULL,
+        PRIMARY KEY (run_id, host, pid),
+        FOREIGN KEY(run_id) REFERENCES run (id) ON DELETE CASCADE,
+        CONSTRAINT counts_positive CHECK (designs >= 0 AND failures >= 0),
+        CONSTRAINT seconds_finite CHECK (seconds >= 0 AND seconds < 9e999)
+    ) WITHOUT ROWID, STRICT
+    """,
+)
+
+
+def _to_6(connection: Connection) -> None:
+    """A search may be asked again before all of a batch has come back; and a run tells what its workers have done."""
+    for statement in _TO_6:
+        connection.exec_driver_sql(statement)
+
+
+STEPS: Final[Mapping[int, Step]] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5, 5: _to_6}
 """STEPS[n] turns schema n into n + 1."""

@@ -15,7 +15,7 @@ from store import dumping, lines, loading
 from store.database import Lab
 from store.errors import BadExportError, ConflictError, DamagedLabError, StoreError, UnknownContextError
 from store.merging import Merged
-from store.rows import Context, Evaluation
+from store.rows import Context, Evaluation, Worker
 from tests.store.test_merging import content, designs, evaluations, make_lab
 from tests.store.toy_run import CONTEXT, fingerprint, key_of
 
@@ -29,6 +29,7 @@ def a(tmp_path: Path) -> Path:
     with Lab.open(path) as lab:
         epoch = lab.claim(2)
         lab.keep_chunk(2, epoch, designs(1))
+        lab.heartbeat(2, epoch, [Worker("host", 7, "loky", 12, 0.5, 1, 1_700_000_000_000_000_000)])
         lab.finish(2, epoch, "paused")
         lab.tag(2, "[red]swept")
         lab.keep([OTHER], [Evaluation(OTHER.key, b"k", 1.5, 2.5, 0.1, 0.75, detail='{"a":  [1.0, "\\u2028é"]}')])

@@ -16,7 +16,7 @@ import pytest
 from store.database import Lab
 from store.errors import BadRowError, BusyRunError, FencedOutError, UnknownRunError
 from store.owner import LEASE_SECONDS, Owner, is_alive, process_start, this_process
-from store.rows import STATUSES, Checkpoint, Context, Evaluation, Point, Progress, Run
+from store.rows import STATUSES, Checkpoint, Context, Evaluation, Point, Progress, Run, Worker
 from store.tables import Base
 from tests.store.conftest import Start
 from tests.store.toy_run import new_run, work
@@ -141,6 +141,21 @@ def test_an_owner_that_was_taken_over_cannot_write(lab: Lab) -> None:
     assert lab.points(run.id) == before[1]
     assert lab.run(run.id).steps == before[0].steps
     next(work(lab, run.id, 2, epoch=new))
+
+
+def test_a_run_tells_what_its_workers_have_done_and_only_its_owner_says_so(lab: Lab) -> None:
+    run = lab.create_run(new_run())
+    epoch = lab.claim(run.id)
+    first, other = Worker("a", 1, "loky", 3, 0.5, 0, 10), Worker("b", 1, "dask", 2, 0.25, 1, 10)
+    lab.heartbeat(run.id, epoch, [other, first])
+    assert lab.workers(run.id) == [first, other]
+    later = first._replace(designs=9, seconds=2.5, failures=2, updated_ns=20)
+    lab.heartbeat(run.id, epoch, [later])
+    assert lab.workers(run.id) == [later, other]
+    with pytest.raises(FencedOutError):
+        lab.heartbeat(run.id, epoch - 1, [first])
+    assert lab.workers(run.id) == [later, other]
+    assert lab.workers(run.id + 1) == []
 
 
 def test_a_process_is_alive_until_it_is_known_to_be_dead() -> None:
