@@ -214,4 +214,4 @@ def live(connection: Connection, status: Status) -> list[Run]:
 
 
 def _fetch(connection: Connection, query: Executable) -> list[Run]:
-    return [Run(*rest, bool(asynchronous)) for *rest, asynchronous in connection.execute(query)]
+    return [Run(*(*row[:-1], bool(row[-1]))) for row in connection.execute(query)]
