@@ -28,6 +28,9 @@ def test_a_run_is_launched_listed_shown_and_taken_along(here):
     assert code == 0, err
     assert "error rate" in out
     assert "dse show 1 --point N" in err
+    code, _, err = here("clone", "1", "--batch-seconds", "9")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "Run 1 is a co-exploration, evaluated in one process: leave out --executor and --batch-seconds." in err
     (listed,) = json.loads(here("runs", "--json")[1])
     assert (listed["arch"], listed["workload"]) == ("pocket", "resnet9_digits+unet_digits")
     assert (listed["simulator"], listed["search"], listed["points"]) == ("chip", "forest", 6)

@@ -130,7 +130,7 @@ def test_a_form_is_checked_as_it_is_typed_and_begins_the_run_that_it_shows(tmp_p
 
     def begin(lab: Lab, run: Any, **handling: Any) -> None:
         begun.append(run.id)
-        assert handling == {"slots": 3, "jobs": None}
+        assert handling == {"slots": 3, "jobs": None, "executor": "serial", "batch_seconds": None}
 
     monkeypatch.setattr(background, "begin", begin)
     app = workbench(tmp_path / "new.db")
@@ -151,7 +151,18 @@ def test_a_form_is_checked_as_it_is_typed_and_begins_the_run_that_it_shows(tmp_p
         entries["search"].value = "uniform"
         entries["seed"].value = "7"
         entries["slots"].value = "3"
-        wanted = "--search uniform --target 'energy_pj<=2e9' --budget 12 --seed 7 --slots 3 --detach"
+        entries["executor"].value = "serail"
+        await until(pilot, lambda: "Did you mean 'serial'?" in str(said.content))
+        entries["executor"].value = ""
+        entries["executor"].focus()
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: "worker processes of this machine, where they pay" in shown(app))
+        await pilot.press(*"serial", "enter")
+        wanted = "--search uniform --target 'energy_pj<=2e9' --budget 12 --seed 7 --slots 3 --executor serial --detach"
+        await until(pilot, lambda: wanted in str(said.content))
+        entries["batch_seconds"].value = "5"
+        await until(pilot, lambda: "--batch-seconds needs workers" in str(said.content))
+        entries["batch_seconds"].value = ""
         await until(pilot, lambda: wanted in str(said.content))
         assert not app.screen.query("#settings-search Entry"), "this search has nothing to set"
         entries["search"].value = "genetic"

@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.options import Criterion, Csv, Db, Jobs, Json, Sim, Simulator, Technology, chosen
+from workbench.cli.options import (
+    BatchSeconds,
+    Criterion,
+    Csv,
+    Db,
+    Executor,
+    Jobs,
+    Json,
+    Sim,
+    Simulator,
+    Technology,
+    chosen,
+)
 from workbench.cli.run import BatchSize, From, KeepGoing, Margin, Objectives, Targets
 
 Searches = Annotated[
@@ -69,6 +81,8 @@ def compare(
     sources: From = None,
     plot: Plot = True,
     jobs: Jobs = None,
+    executor: Executor = None,
+    batch_seconds: BatchSeconds = None,
     db: Db = None,
     json: Json = False,
     csv: Csv = False,
@@ -80,6 +94,7 @@ def compare(
     search's own time in a step. 'auto' leaves the compared tasks themselves out of what searches learn from.
     """
     from workbench.cli.compareview import CompareRequest, compare_searches
+    from workbench.cli.launch import chosen_workers
 
     form = chosen(json, csv)
     request = CompareRequest(
@@ -101,4 +116,4 @@ def compare(
         batch=batch,
         sources=tuple(sources or ()),
     )
-    return compare_searches(request, form, plot, jobs, db)
+    return compare_searches(request, form, plot, chosen_workers(jobs, executor, batch_seconds), db)

@@ -122,7 +122,7 @@ def _contenders(searches: str, settings: Sequence[str]) -> tuple[Contender, ...]
     return tuple(made)
 
 
-def compare_searches(request: CompareRequest, form: Format, plot: bool, jobs: int | None, db: Path | None) -> int:
+def compare_searches(request: CompareRequest, form: Format, plot: bool, workers: Workers, db: Path | None) -> int:
     """Works on what is not done yet, and shows what there is."""
     comparison = request.comparison()
     path = ready_lab_path(db)
@@ -130,7 +130,7 @@ def compare_searches(request: CompareRequest, form: Format, plot: bool, jobs: in
         found = entries(lab, comparison)
         ready = sum(entry.done for entry in found)
         say(f"{_runs(len(found))}, {count(ready)} of them known from the lab, into {path}")
-        with stop_requests() as stop, Workers(jobs) as workers:
+        with stop_requests() as stop, workers:
             _watch(work(lab, found, lambda: bool(stop), workers), len(found), ready)
         found = entries(lab, comparison)
         _show(lab, comparison, found, form, plot)

@@ -68,9 +68,9 @@ class Comparison:
         labels = (f"{both[0]} (1)", f"{both[1]} (2)") if same else (both[0], both[1])
         return cls(task, (first, second), labels, tuple(_sample(task, designs, seed)), seed)
 
-    def evaluate(self, jobs: int | None, db: Path | None) -> tuple[Answers, Answers]:
+    def evaluate(self, workers: Workers, db: Path | None) -> tuple[Answers, Answers]:
         """What both say, all of it kept in the lab; Ctrl-C stops between two batches, and what is done is kept."""
-        with Lab.open(ready_lab_path(db)) as lab, stop_requests() as stop, Workers(jobs) as workers:
+        with Lab.open(ready_lab_path(db)) as lab, stop_requests() as stop, workers:
             first, second = (self._answers(lab, index, workers, stop) for index in (0, 1))
         return first, second
 

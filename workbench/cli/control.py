@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.options import Csv, Db, Detach, Jobs, Json, RunRef, RunRefs, Slots, chosen
+from workbench.cli.options import (
+    BatchSeconds,
+    Csv,
+    Db,
+    Detach,
+    Executor,
+    Jobs,
+    Json,
+    RunRef,
+    RunRefs,
+    Slots,
+    chosen,
+)
 from workbench.cli.run import Budget, From, Preset, Seed, Settings
 
 Search = Annotated[
@@ -57,6 +69,8 @@ def clone(
     detach: Detach = False,
     slots: Slots = None,
     jobs: Jobs = None,
+    executor: Executor = None,
+    batch_seconds: BatchSeconds = None,
     db: Db = None,
     json: Json = False,
     csv: Csv = False,
@@ -75,7 +89,10 @@ def clone(
         sources=tuple(sources or ()),
         note=note,
     )
-    return begin(run, changes, Handling(jobs, db, chosen(json, csv), detach=detach, slots=slots))
+    how = Handling(
+        jobs, db, chosen(json, csv), detach=detach, slots=slots, executor=executor, batch_seconds=batch_seconds
+    )
+    return begin(run, changes, how)
 
 
 def log(run: RunRef, lines: Lines = 40, follow: Follow = False, db: Db = None, json: Json = False) -> None:

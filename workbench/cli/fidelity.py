@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.options import Criterion, Csv, Db, Jobs, Json, Layers, Technology, chosen
+from workbench.cli.options import (
+    BatchSeconds,
+    Criterion,
+    Csv,
+    Db,
+    Executor,
+    Jobs,
+    Json,
+    Layers,
+    Technology,
+    chosen,
+)
 
 Simulators = Annotated[
     str,
@@ -50,6 +61,8 @@ def fidelity(
     criterion: Criterion = "edp",
     plot: Plot = True,
     jobs: Jobs = None,
+    executor: Executor = None,
+    batch_seconds: BatchSeconds = None,
     db: Db = None,
     json: Json = False,
     csv: Csv = False,
@@ -62,9 +75,11 @@ def fidelity(
     """
     from workbench.cli.comparison import Comparison
     from workbench.cli.fidelityview import show
+    from workbench.cli.launch import chosen_workers
     from workbench.views.request import chosen_task
 
     form = chosen(json, csv)
     task = chosen_task(arch, workload, layer or (), technology=technology, criterion=criterion)
     comparison = Comparison.of(simulators, sim or (), task, designs, seed)
-    show(comparison, comparison.evaluate(jobs, db), form, plot)
+    workers = chosen_workers(jobs, executor, batch_seconds)
+    show(comparison, comparison.evaluate(workers, db), form, plot)

@@ -64,7 +64,7 @@ def show_front(
 
 
 def show_confirmed(
-    db: Path | None, ref: str, form: Format, plot: bool, asked: tuple[str | None, Sequence[str]], jobs: int | None
+    db: Path | None, ref: str, form: Format, plot: bool, asked: tuple[str | None, Sequence[str]], workers: Workers
 ) -> None:
     """A stored run's front beside what a second simulator says, which the lab keeps."""
     with Lab.open(there(lab_path(db)), create=False) as lab:
@@ -73,7 +73,7 @@ def show_confirmed(
         if simulator is None:
             show_front(lab, run, form, plot)
             return
-        with Workers(jobs) as workers:
+        with workers:
             show_front(lab, run, form, plot, confirm(lab, run, simulator, workers))
 
 

@@ -64,9 +64,7 @@ class Handling:
     batch_seconds: float | None = None
 
     def __post_init__(self) -> None:
-        self.workers()
-        if self.executor is not None:
-            check(self.executor, self.jobs)
+        chosen_workers(self.jobs, self.executor, self.batch_seconds)
         if self.detach and self.confirm is not None:
             raise UserError("--confirm shows its result at the end of a run: without --detach, or 'dse front' later.")
         if self.detach and self.form == "csv":
@@ -76,10 +74,10 @@ class Handling:
         """Those that simulate, none of them started yet."""
         return Workers(self.jobs, self.executor, self.batch_seconds)
 
-    def refuse_workers(self, row: Run) -> None:
-        """Refuse --executor and --batch-seconds for a run whose designs no worker evaluates."""
-        if (self.executor or self.batch_seconds) and (row.search == SWEEP or row.simulator == CHIP):
-            kind = "a sweep" if row.search == SWEEP else "a co-exploration"
+    def refuse_workers(self, row: Run, search: str) -> None:
+        """Refuse --executor and --batch-seconds where no worker evaluates what a search does with a run's task."""
+        if (self.executor or self.batch_seconds) and (search == SWEEP or row.simulator == CHIP):
+            kind = "a sweep" if search == SWEEP else "a co-exploration"
             raise UserError(
                 f"Run {row.id} is {kind}, evaluated in one process: leave out --executor and --batch-seconds."
             )
@@ -92,6 +90,18 @@ class Handling:
         """As they were typed."""
         settings = (f" --confirm-sim {quote(text)}" for text in self.confirm_settings)
         return f"--confirm {quote(self.confirm or '')}{''.join(settings)}"
+
+
+def chosen_workers(jobs: int | None, executor: str | None, batch_seconds: float | None) -> Workers:
+    """Those that are asked for, none of them started yet.
+
+    Raises:
+        UserError: an unknown executor, one that is not installed or does not answer, or numbers that it cannot have.
+    """
+    workers = Workers(jobs, executor, batch_seconds)
+    if executor is not None:
+        check(executor, jobs)
+    return workers
 
 
 def begin(spec: RunSpec, how: Handling) -> int:
@@ -122,6 +132,7 @@ def clone(ref: str, changes: Changes, how: Handling) -> int:
         original = lab.run(ref)
         if original.search == SWEEP and changes.search is None:
             raise UserError(f"Run {original.id} is a sweep, which has no seed: give --search, or begin a 'dse sweep'.")
+        how.refuse_workers(original, changes.search or original.search)
         row = start(lab, changes.applied(original))
         say(f"run {row.id}: {title(row)}, as run {original.id}")
         return _detached(lab, row, how) if how.detach else _work(lab, row, how, beside_of(row))
@@ -147,7 +158,7 @@ def go_on(ref: str, how: Handling) -> int:
     """A stored run, from its last step on."""
     with Lab.open(there(lab_path(how.db)), create=False) as lab:
         row = lab.run(ref)
-        how.refuse_workers(row)
+        how.refuse_workers(row, row.search)
         if row.status == "done" and not how.detach:
             say(f"run {row.id} is done already; this is what it found")
             _print_result(lab, row.id, how.form, _confirmed(lab, row, how, beside_of(row)))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.options import Confirm, ConfirmSim, Csv, Db, Jobs, Json, RunRef, chosen
+from workbench.cli.options import BatchSeconds, Confirm, ConfirmSim, Csv, Db, Executor, Jobs, Json, RunRef, chosen
 
 Plot = Annotated[bool, typer.Option("--plot/--no-plot", help="Draw the scatter plot below the table.")]
 
@@ -50,6 +50,8 @@ def front(
     confirm: Confirm = None,
     confirm_sim: ConfirmSim = None,
     jobs: Jobs = None,
+    executor: Executor = None,
+    batch_seconds: BatchSeconds = None,
     db: Db = None,
     json: Json = False,
     csv: Csv = False,
@@ -61,6 +63,7 @@ def front(
     """
     from workbench.cli.confirm import beside_of
     from workbench.cli.frontview import show_confirmed, show_front
+    from workbench.cli.launch import chosen_workers
     from workbench.cli.stored import open_to_look
     from workbench.views.stored import StoredRun
 
@@ -71,4 +74,5 @@ def front(
             if beside_of(stored.row) is None:
                 show_front(lab, stored, form, plot)
                 return
-    show_confirmed(db, run, form, plot, (confirm, confirm_sim or ()), jobs)
+    workers = chosen_workers(jobs, executor, batch_seconds)
+    show_confirmed(db, run, form, plot, (confirm, confirm_sim or ()), workers)

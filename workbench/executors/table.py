@@ -15,29 +15,51 @@ LOKY: Final = "loky"
 NAMES: Final = (SERIAL, LOKY, "dask", "ray")
 NEEDS: Final = {"dask": "distributed", "ray": "ray"}
 """The package that an executor stands on, where it is an extra of its own name."""
+SAID: Final = {
+    SERIAL: "the process of the run alone",
+    LOKY: "worker processes of this machine, where they pay",
+    "dask": "a Dask cluster on this machine; type dask://HOST:PORT for one that is there",
+    "ray": "a Ray on this machine",
+}
+"""Who simulates with each."""
 ANSWER_S: Final = 5.0
 """A scheduler that takes no connection within this time is not there."""
 
 
+def installed(kind: str) -> bool:
+    """Whether what a kind of executor stands on is there."""
+    return kind not in NEEDS or find_spec(NEEDS[kind]) is not None
+
+
 def check(name: str, jobs: int | None) -> None:
-    """Refuse an executor that cannot work: it is unknown, not installed, or its scheduler does not answer.
+    """Refuse an executor that cannot work: see `check_here`, or its scheduler does not answer.
 
     Raises:
-        UserError: so it is, or `jobs` are given to a scheduler, whose workers are there already.
+        UserError: so it is.
     """
-    kind, address = parts(name)
-    if kind in NEEDS and find_spec(NEEDS[kind]) is None:
-        raise UserError(f"--executor {kind} needs the package {NEEDS[kind]}: pip install 'dse-workbench[{kind}]'.")
+    check_here(name, jobs)
+    _, address = parts(name)
     if address is None:
         return
-    if jobs is not None:
-        raise UserError(f"--jobs is for workers that are started here; those of {name} are there. Leave it out.")
     try:
         socket.create_connection(address, ANSWER_S).close()
     except OSError as error:
         raise UserError(
             f"--executor {name}: nothing answers there: {error.strerror or error}. Is 'dask scheduler' running?"
         ) from None
+
+
+def check_here(name: str, jobs: int | None) -> None:
+    """Refuse an executor that is unknown or not installed, without a look at the network.
+
+    Raises:
+        UserError: so it is, or `jobs` are given to a scheduler, whose workers are there already.
+    """
+    kind, address = parts(name)
+    if not installed(kind):
+        raise UserError(f"--executor {kind} needs the package {NEEDS[kind]}: pip install 'dse-workbench[{kind}]'.")
+    if address is not None and jobs is not None:
+        raise UserError(f"--jobs is for workers that are started here; those of {name} are there. Leave it out.")
 
 
 def parts(name: str) -> tuple[str, tuple[str, int] | None]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from inspect import getdoc
+from shlex import quote
 from typing import Any, Final
 
 from pydantic import BaseModel
 
 from store.database import Lab
 from workbench.errors import UserError
+from workbench.executors.table import SAID, check_here, installed
 from workbench.knowledge import known_runs, ranked
 from workbench.problem.metrics import METRIC_UNITS
 from workbench.problem.task import BaseTask
@@ -25,6 +27,7 @@ from workbench.stop import Stop
 from workbench.views.quantity import count, gist, magnitude, metric, si
 from workbench.views.request import RunRequest
 from workbench.views.settings import settings_table
+from workbench.workers import Workers
 
 SEARCH, SIMULATOR = "-s ", "--sim "
 """What the names of the fields of a search's and a simulator's settings begin with."""
@@ -59,6 +62,8 @@ FIELDS: Final = (
     Field("criterion", "criterion", "edp", "What each layer's mapping is chosen by."),
     Field("note", "note", "none", "A remark that is kept with the run."),
     Field("jobs", "jobs", "all cores", "Processes that simulate at once; changes no result."),
+    Field("executor", "executor", "loky", "What simulates: serial, loky, dask, dask://HOST:PORT or ray."),
+    Field("batch_seconds", "batch seconds", "no limit", "Give a design up whose simulation takes longer."),
     Field("slots", "slots", "one for each core", "Wait until fewer than so many runs of the lab are at work."),
 )
 FIRST: Final = {
@@ -71,6 +76,21 @@ FIRST: Final = {
 """What a new form holds."""
 
 Values = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """What is no part of the run: how it is worked on; None means that nothing was said."""
+
+    slots: int | None
+    jobs: int | None
+    executor: str | None
+    batch_seconds: float | None
+
+    def flags(self) -> str:
+        """As they are typed."""
+        given = {f"--{name.replace('_', '-')}": value for name, value in asdict(self).items() if value is not None}
+        return "".join(f" {flag} {quote(str(value))}" for flag, value in given.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +113,7 @@ def judge(values: Values) -> Verdict:
     command, request = "", None
     try:
         asked = request_of(values)
-        command = asked.command() + _handling(values)
+        command = f"{asked.command()}{handling_of(values).flags()} --detach"
         spec = asked.spec()
         request, lines = asked, (*lines, _task_words(spec.task))
         return Verdict(request, None, lines, command, search, simulator)
@@ -174,10 +194,18 @@ def _settings(values: Values, prefix: str) -> tuple[str, ...]:
     return tuple(f"{key}={text}" for key, text in given.items() if text)
 
 
-def _handling(values: Values) -> str:
-    """What is no part of the run: how it is worked on."""
-    parts = [f" --{name} {number}" for name in ("slots", "jobs") if (number := whole(values, name)) is not None]
-    return f"{''.join(parts)} --detach"
+def handling_of(values: Values) -> Handling:
+    """How the form asks that the run is worked on; that a scheduler answers is seen when it begins.
+
+    Raises:
+        UserError: a number is none or too small, or there is no such executor here.
+    """
+    jobs, executor = whole(values, "jobs"), _text(values, "executor") or None
+    asked = Handling(whole(values, "slots"), jobs, executor, _number(values, "batch_seconds"))
+    Workers(jobs, executor, asked.batch_seconds)
+    if executor is not None:
+        check_here(executor, jobs)
+    return asked
 
 
 def _fields(table: Mapping[str, Any], values: Values, name: str, prefix: str) -> tuple[Field, ...]:
@@ -270,6 +298,8 @@ def choices(name: str, values: Values, lab: Lab | None) -> Choices:
         return [("common", "one 28 nm model for all"), ("own", "the architecture file's own costs")]
     if name == "criterion":
         return [(each, "") for each in ("latency", "energy", "edp")]
+    if name == "executor":
+        return [(each, said) for each, said in SAID.items() if installed(each)]
     if name == "preset":
         search = SEARCHES.get(_text(values, "search"))
         return [(each, str(dict(content))) for each, content in search.presets.items()] if search else []

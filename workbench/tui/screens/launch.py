@@ -15,13 +15,14 @@ from textual.timer import Timer
 from textual.widgets import Button, Input, Label, Static
 
 from workbench import background
+from workbench.executors.table import check
 from workbench.knowledge import names_runs
 from workbench.runner import start
 from workbench.tui.labfile import LabFile
 from workbench.tui.screens.base import LabScreen, one_line
 from workbench.tui.screens.dialogs import Choice
 from workbench.tui.screens.run import RunScreen
-from workbench.views.form import FIELDS, FIRST, SEARCH, SIMULATOR, Field, Verdict, choices, judge, whole
+from workbench.views.form import FIELDS, FIRST, SEARCH, SIMULATOR, Field, Verdict, choices, handling_of, judge
 from workbench.views.text import plain
 
 PAUSE_SECONDS: Final = 0.15
@@ -205,8 +206,12 @@ def _row(field: Field, value: str, classes: str = "") -> Horizontal:
 def _launch(lab: LabFile, verdict: Verdict, values: dict[str, str]) -> Launched:
     if verdict.request is None:
         raise ValueError("a form that is not right is not launched")
-    spec = verdict.request.spec()
+    spec, how = verdict.request.spec(), handling_of(values)
+    if how.executor is not None:
+        check(how.executor, how.jobs)
     with lab.writing(create=not names_runs(spec.sources)) as opened:
         run = start(opened, spec)
-        background.begin(opened, run, slots=whole(values, "slots"), jobs=whole(values, "jobs"))
+        background.begin(
+            opened, run, slots=how.slots, jobs=how.jobs, executor=how.executor, batch_seconds=how.batch_seconds
+        )
     return Launched(run.id)
