@@ -19,6 +19,7 @@ from workbench.blame import HOPELESS, Blame, Chunk
 from workbench.errors import UserError
 from workbench.executors import table
 from workbench.executors.base import Call, Executor, Handle, LostError, simulated
+from workbench.executors.deeds import Deeds
 from workbench.problem.metrics import Infeasible, Outcome
 from workbench.problem.space import Design
 from workbench.problem.task import Task
@@ -99,6 +100,10 @@ class Workers:
         self._executor = table.made(executor or kind, self._jobs) if self._everything or self._jobs > 1 else None
         self._clustered = kind not in (table.SERIAL, table.LOKY)
         self._batch_s = batch_s
+        self.executor = executor or kind
+        """Its name."""
+        self.deeds = Deeds()
+        """Of the workers; what this process simulates itself is not among them."""
         self.seconds = 0.0
         """Spent in simulators so far, added up over all processes."""
         self._forgone_s = 0.0
@@ -238,9 +243,12 @@ class Workers:
                     try:
                         done = self._workers.result(handle)
                     except LostError as error:
+                        if error.worker is not None:
+                            self.deeds.lost(error.worker)
                         self._lost(under_way, blame, results, f"{error} " if str(error) else "")
                     else:
                         self._lost_in_a_row = -1  # never counted again: workers do bring results
+                        self.deeds.done(done.worker, len(under_way.chunk.designs), done.seconds)
                         self._learn(simulator, len(under_way.chunk.designs), done.seconds)
                         results.add(under_way.chunk, done.outcomes)
         except BaseException:

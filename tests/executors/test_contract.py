@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +19,7 @@ from tests.faulty import Faulty, FaultySettings
 from tests.toy import ToySettings, ToySimulator, toy_task
 from workbench.errors import SimulatorError
 from workbench.executor import Batch, evaluate
-from workbench.executors.base import Call, work
+from workbench.executors.base import UNKNOWN, Call, work
 from workbench.executors.table import NAMES, NEEDS
 from workbench.library import history
 from workbench.problem.metrics import Infeasible, given_up
@@ -68,6 +69,17 @@ def test_results_are_those_of_one_process_in_the_same_order(two: Workers):
     assert two.jobs == 2
 
 
+def test_a_result_says_which_process_it_comes_from(two: Workers):
+    two.deeds.take()
+    evaluated(ToySimulator(ToySettings()), two)
+    deeds = two.deeds.take()
+    assert {worker.host for worker in deeds} == {socket.gethostname()}
+    assert 1 <= len(deeds) <= 2
+    assert os.getpid() not in {worker.pid for worker in deeds}
+    assert sum(deed.designs for deed in deeds.values()) >= len(ALONE.fresh)
+    assert all(deed.seconds > 0 and not deed.failures for deed in deeds.values())
+
+
 def test_a_run_is_the_run_in_one_process(two: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(SIMULATORS, "toy", ToySimulator)
     spec = RunSpec(TASK, "anneal", simulator="toy", seed=7, batch=6, stop=Stop(budget=24))
@@ -86,13 +98,18 @@ def test_an_error_is_the_simulators_own_and_the_next_batch_finds_workers(two: Wo
     assert evaluated(ToySimulator(ToySettings()), two) == ALONE
 
 
-def test_a_worker_that_dies_once_costs_nothing_but_time(two: Workers, tmp_path: Path):
+def test_a_worker_that_dies_once_costs_nothing_but_time_and_is_counted(name: str, two: Workers, tmp_path: Path):
+    two.deeds.take()
     assert evaluated(faulty(once=str(tmp_path / "once")), two) == ALONE
     assert (tmp_path / "once").exists()
+    lost = {worker: deed for worker, deed in two.deeds.take().items() if deed.failures}
+    assert 1 <= sum(deed.failures for deed in lost.values()) <= 2  # both may find no file
+    assert all((worker == UNKNOWN) == (name != "dask") for worker in lost)
 
 
-def test_workers_that_are_all_killed_cost_nothing_but_time(two: Workers, tmp_path: Path):
+def test_workers_that_are_all_killed_cost_nothing_but_time(name: str, two: Workers, tmp_path: Path):
     killed: list[int] = []
+    two.deeds.take()
 
     def kill() -> None:
         deadline = time.monotonic() + 60
@@ -109,6 +126,9 @@ def test_workers_that_are_all_killed_cost_nothing_but_time(two: Workers, tmp_pat
     killer.join()
     assert batch == ALONE
     assert killed
+    lost = {worker: deed.failures for worker, deed in two.deeds.take().items() if deed.failures}
+    assert 1 <= sum(lost.values()) <= len(killed)
+    assert name != "dask" or {worker.pid for worker in lost} <= set(killed)
     assert {int(found.name) for found in tmp_path.iterdir()} > set(killed)  # others went on
 
 

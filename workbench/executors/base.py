@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import socket
 import threading
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from workbench.errors import SimulatorError
 from workbench.problem.metrics import Outcome
@@ -25,8 +26,26 @@ Handle = Any
 """What an executor gives for a call, to ask for its result by; it can be hashed."""
 
 
+class Worker(NamedTuple):
+    """A process that works on calls."""
+
+    host: str
+    pid: int
+
+
+UNKNOWN: Final = Worker("?", 0)
+"""One that died, of which no more is known."""
+
+
 class LostError(Exception):
-    """The worker that was at a call is gone, or all are; the call may be to blame, or one beside it."""
+    """The worker that was at a call is gone, or all are; the call may be to blame, or one beside it.
+
+    `worker` is the one that died; None where another call has told of this very death.
+    """
+
+    def __init__(self, said: str = "", worker: Worker | None = UNKNOWN) -> None:
+        super().__init__(said)
+        self.worker = worker
 
 
 class GoneError(SimulatorError):
@@ -44,10 +63,11 @@ class Call:
 
 
 class Done(NamedTuple):
-    """What the designs of a call came to, in order, and the seconds that the simulator took."""
+    """What the designs of a call came to, in order, the seconds that the simulator took, and who it was."""
 
     outcomes: list[Outcome]
     seconds: float
+    worker: Worker
 
 
 class Executor(Protocol):
@@ -101,7 +121,7 @@ def simulated(simulator: Simulator, task: Task, designs: Sequence[Design]) -> Do
     outcomes = simulator.evaluate(task, designs)
     if len(outcomes) != len(designs):
         raise SimulatorError(f"{simulator.name} gave {len(outcomes)} outcomes for {len(designs)} designs.")
-    return Done(outcomes, time.perf_counter() - begun)
+    return Done(outcomes, time.perf_counter() - begun, Worker(socket.gethostname(), os.getpid()))
 
 
 _ONE_AT_A_TIME = threading.Lock()

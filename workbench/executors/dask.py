@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from workbench.errors import SimulatorError, UserError
-from workbench.executors.base import Call, Done, GoneError, LostError, work
+from workbench.executors.base import UNKNOWN, Call, Done, GoneError, LostError, Worker, work
 from workbench.executors.loky import signals_put_off
 
 LOOK_S: Final = 2.0
@@ -48,6 +50,7 @@ class Dask:
         self._ended = threading.Event()
         self._workerless_since: float | None = None
         self._restarts = 0
+        self._at: dict[str, Worker] = {}  # address -> whose results came from there
 
     @property
     def slots(self) -> int:
@@ -67,7 +70,7 @@ class Dask:
         return _Task(call, self._handed(client, call))
 
     def _handed(self, client: Any, call: Call) -> Any:
-        future = client.submit(work, call, call.simulator.fingerprint, pure=False)
+        future = client.submit(_work_there, call, call.simulator.fingerprint, pure=False)
         future.add_done_callback(lambda _: self._ended.set())
         return future
 
@@ -86,9 +89,9 @@ class Dask:
 
         while True:
             try:
-                done: Done = handle.future.result(timeout=LOOK_S)
-            except KilledWorker:
-                raise LostError from None
+                address, done = handle.future.result(timeout=LOOK_S)
+            except KilledWorker as error:
+                raise LostError(worker=self._killed(error.last_worker)) from None
             except CancelledError:
                 raise self._gone("is gone, or what it was handed is") from None
             except TimeoutError:  # the worker that had it died, and it is made again
@@ -99,7 +102,8 @@ class Dask:
                 ) from None
             else:
                 self._restarts = 0
-                return done
+                self._at[address] = done.worker
+                return done  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """Leave a scheduler, which forgets what it was handed; end the one here."""
@@ -180,11 +184,23 @@ class Dask:
         elif now - self._workerless_since > PATIENCE_S:
             raise self._gone(f"has had no worker for {PATIENCE_S:g} s")
 
+    def _killed(self, last: Any) -> Worker:
+        """The worker that Dask tells of, by the name under which its results came, if any did."""
+        host = socket.gethostname() if self._address is None else urlsplit(last.address).hostname or UNKNOWN.host
+        return self._at.get(last.address, Worker(host, last.pid))
+
     def _where(self) -> str:
         return "the local Dask cluster" if self._address is None else "dask://{}:{}".format(*self._address)
 
     def _gone(self, what: str) -> GoneError:
         return GoneError(f"The Dask scheduler {self._where()} {what}. All stored steps are safe.")
+
+
+def _work_there(call: Call, fingerprint: str) -> tuple[str, Done]:
+    """What a worker does, and the address that Dask knows it by."""
+    from distributed import get_worker
+
+    return get_worker().address, work(call, fingerprint)
 
 
 def _kill(cluster: Any) -> None:

@@ -17,7 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-from workbench.executors.base import ONE_THREAD, Call, Done, LostError, work
+from workbench.executors.base import ONE_THREAD, UNKNOWN, Call, Done, LostError, work
 
 IDLE_S: Final = 600.0
 """After so long without work a worker ends; the next batch starts it anew."""
@@ -30,6 +30,7 @@ class Loky:
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
         self._pool: Any = None
+        self._told: BrokenProcessPool | None = None
 
     @property
     def slots(self) -> int:
@@ -60,7 +61,8 @@ class Loky:
         except BrokenProcessPool as error:
             if self._pool is not None and self._pool._flags.broken is not None:  # not one started since
                 self.close()
-            raise LostError(_exit_codes(error)) from None
+            told, self._told = self._told, error  # the same for all calls that the death of one process ended
+            raise LostError(_exit_codes(error), None if error is told else UNKNOWN) from None
 
     def close(self) -> None:
         """End the processes."""
