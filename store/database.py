@@ -163,13 +163,21 @@ class Lab:
             return runs.claim(connection, run_id)
 
     def heartbeat(self, run_id: int, epoch: int, workers: Sequence[Worker] = ()) -> None:
-        """Say that the owner lives, and what its workers have done so far.
+        """Say that the owner lives, and what its workers have done since they were told of last.
 
         Every committed step says the first too; this is for steps that take minutes.
         """
         with self._write() as connection:
             runs.beat(connection, run_id, epoch)
-            fleet.keep(connection, run_id, workers)
+            if workers:
+                fleet.add(connection, run_id, epoch, workers)
+
+    def add_workers(self, run_id: int, epoch: int, workers: Sequence[Worker]) -> None:
+        """What its workers have done since they were told of last, also of a run that this owner has just ended."""
+        if not workers:
+            return
+        with self._write() as connection:
+            fleet.add(connection, run_id, epoch, workers)
 
     def workers(self, run_id: int) -> list[Worker]:
         """The worker processes that have simulated for the run, by host and process."""

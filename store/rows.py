@@ -82,15 +82,15 @@ class Progress(NamedTuple):
 
 
 class Worker(NamedTuple):
-    """What a worker process has done for a run so far."""
+    """What a worker process has done for a run; where one was lost of which no more is known, host is ? and pid 0."""
 
     host: str
     pid: int
     executor: str
-    designs: int
+    designs: int  # simulated; one that is simulated layer by layer counts once for each layer
     seconds: float  # of simulation
-    failures: int  # calls that it was lost at
-    updated_ns: int  # since 1970, when it was last heard of
+    failures: int  # how often it was lost
+    updated_ns: int  # when it was last heard of
 
 
 class Checkpoint(NamedTuple):

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from store import rows
 from store.database import Lab
 from workbench.executor import Batch, Context, Evaluation, Lookup
+from workbench.executors.base import Worker
+from workbench.executors.deeds import Deed
 from workbench.problem.metrics import Infeasible, Metrics, Outcome, metrics_detail, with_detail
 from workbench.problem.space import Space
 from workbench.searches.base import Evaluated
@@ -93,6 +95,14 @@ def step_rows(batch: Batch, space: Space, first_seq: int, step: int) -> tuple[li
         for i, e in enumerate(batch.evaluated)
     ]
     return points, [rows.Evaluation(e.context, e.arch, *found[id(e.outcome)]) for e in batch.fresh]
+
+
+def worker_rows(deeds: Mapping[Worker, Deed], executor: str) -> list[rows.Worker]:
+    """What workers have done, as rows."""
+    return [
+        rows.Worker(worker.host, worker.pid, executor, deed.designs, deed.seconds, deed.failures, deed.heard_ns)
+        for worker, deed in deeds.items()
+    ]
 
 
 def canonical(content: Any) -> rows.Json:

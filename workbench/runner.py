@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from store.database import Lab
 from store.errors import StoreError
 from store.owner import BEAT_SECONDS, beating
-from store.rows import Evaluation, Progress, Run, Status, Wish
+from store.rows import Evaluation, Progress, Run, Status, Wish, Worker
 from store.runs import NewRun
 from store.steps import BeingStored, Content
 from workbench import coexplore
@@ -28,7 +28,7 @@ from workbench.coexplore import ChipSettings, CoEvaluator, StoppingError, chip_s
 from workbench.errors import SimulatorError, UserError, unknown_name
 from workbench.executor import Batch, DesignEvaluator
 from workbench.knowledge import AUTO, NONE, Knowledge, choose, load, names_runs
-from workbench.library import canonical, context_rows, history, lookup, outcome, step_rows
+from workbench.library import canonical, context_rows, history, lookup, outcome, step_rows, worker_rows
 from workbench.problem.cotask import CoTask
 from workbench.problem.metrics import Outcome
 from workbench.problem.task import BaseTask, Task
@@ -221,7 +221,7 @@ def run(
         return
     work = _Work(lab, row, workers)
     epoch = lab.claim(run_id)
-    with marking(lab, run_id, epoch), beating(lambda: lab.heartbeat(run_id, epoch), BEAT_SECONDS):
+    with marking(lab, run_id, epoch), counting(lab, run_id, epoch, workers) as beat, beating(beat, BEAT_SECONDS):
         work.restore()
         wish, before = lab.run(run_id).wish, _NONE
         while work.over() is None and wish is None and not should_stop():
@@ -282,6 +282,29 @@ def marking(lab: Lab, run_id: int, epoch: int) -> Iterator[None]:
     except Exception as error:
         mark("failed", str(error) or type(error).__name__)
         raise
+
+
+@contextmanager
+def counting(lab: Lab, run_id: int, epoch: int, workers: Workers | None) -> Iterator[Callable[[], None]]:
+    """What the workers do meanwhile is stored with each beat, which this yields, and at the end; with no step, as each
+    would cost more by it.
+    """
+    deeds = (workers or Workers()).deeds
+    deeds.take()  # done for somebody else
+
+    def tell(how: Callable[[int, int, Sequence[Worker]], None]) -> None:
+        done = deeds.take()
+        try:
+            how(run_id, epoch, worker_rows(done, workers.executor) if workers is not None else [])
+        except StoreError:
+            deeds.put_back(done)
+            raise
+
+    try:
+        yield lambda: tell(lab.heartbeat)
+    finally:
+        with suppress(StoreError):  # whoever stores a step is told
+            tell(lab.add_workers)
 
 
 @dataclass(frozen=True, slots=True)

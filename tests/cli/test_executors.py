@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,3 +86,21 @@ def test_nothing_is_begun_where_the_executor_cannot_work(here: Any, tmp_path: Pa
         assert err.count("\n") == 1
     with Lab.open(tmp_path / "lab.db", readonly=True) as lab:
         assert [run.id for run in lab.runs()] == [1]
+
+
+@pytest.mark.slow
+def test_the_workers_of_a_run_are_listed_and_a_run_without_any_says_so(here: Any) -> None:
+    assert here("run", *FEW, "--executor", "serial")[0] == 0
+    assert here("run", *FEW, "--sim", "factors=2", *BY_WORKERS)[0] == 0
+    told = json.loads(here("workers", "2", "--json")[1])
+    assert {(row["run"], row["host"], row["executor"]) for row in told} == {(2, socket.gethostname(), "loky")}
+    assert sum(row["designs"] for row in told) == 4
+    assert all(row["designs_per_second"] == row["designs"] / row["seconds"] > 0 == row["failures"] for row in told)
+    code, table, _ = here("workers", "last")
+    assert code == 0
+    assert all(str(row["pid"]) in table for row in told)
+    assert len(here("workers", "last", "--csv")[1].splitlines()) == 1 + len(told)
+    assert here("workers", "1", "--json")[1].strip() == "[]"
+    assert "Run 1 has had no workers" in here("workers", "1")[1]
+    assert "No run at work has told of workers yet" in here("workers")[1]
+    assert here("workers", "9")[0] == 2

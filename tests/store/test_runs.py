@@ -149,8 +149,8 @@ def test_a_run_tells_what_its_workers_have_done_and_only_its_owner_says_so(lab: 
     first, other = Worker("a", 1, "loky", 3, 0.5, 0, 10), Worker("b", 1, "dask", 2, 0.25, 1, 10)
     lab.heartbeat(run.id, epoch, [other, first])
     assert lab.workers(run.id) == [first, other]
+    lab.heartbeat(run.id, epoch, [first._replace(designs=6, seconds=2.0, failures=2, updated_ns=20)])
     later = first._replace(designs=9, seconds=2.5, failures=2, updated_ns=20)
-    lab.heartbeat(run.id, epoch, [later])
     assert lab.workers(run.id) == [later, other]
     with pytest.raises(FencedOutError):
         lab.heartbeat(run.id, epoch - 1, [first])

@@ -26,13 +26,14 @@ THEN_NS = 1_800_000_000 * 10**9
 SCREENS: dict[str, tuple[Sequence[str], str]] = {
     "runs": ((), "run 3: anneal"),
     "run": (("enter",), "60/60 designs"),
+    "run-of-workers": (("down", "enter"), "3 workers of dask on 2 hosts"),
     "front": (("f",), "energy"),
     "importance": (("i",), "%"),
     "compare": (("space", "space", "C"), "unbeaten"),
     "launch": (("2",), "$ dse run"),
     "knowledge": (("3",), "runs 1, 2, 3"),
     "sweeps": (("4",), "No sweep here"),
-    "database": (("5", "s"), "evaluations in 1 contexts"),
+    "database": (("5", "s"), "of which "),
     "help": (("question_mark",), "type to search"),
     "delete": (("d",), "Delete it for good?"),
     "choice": (("2", "ctrl+o"), "a part of it"),
@@ -49,6 +50,10 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         raw.execute("UPDATE run SET updated_ns = ?, created_ns = ?, uuid = printf('%032x', id)", (THEN_NS, THEN_NS))
         raw.execute("UPDATE history SET seconds = 0.5, search_seconds = 0.25")
         raw.execute("INSERT INTO tag VALUES (1, 'keep')")
+        heard_ns = THEN_NS + 7195 * 10**9
+        for at, worker in enumerate((("?", 0), ("far", 11), ("far", 12), ("near", 4711))):
+            done = (30 + at, 1.5 * at, 0) if at else (0, 0.0, 2)
+            raw.execute("INSERT INTO worker VALUES (2, ?, ?, 'dask', ?, ?, ?, ?)", (*worker, *done, heard_ns - at))
     monkeypatch.setattr(form, "bundled_archs", lambda: ["tpu_like"])
     for module in (runs, sweep, watching):
         monkeypatch.setattr(module.time, "time", lambda: THEN_NS / 1e9 + 7200)

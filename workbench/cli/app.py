@@ -36,6 +36,7 @@ from workbench.cli import (
     show,
     sweep,
     ui,
+    workers,
 )
 from workbench.cli.codes import BROKEN, EPILOG, INTERRUPTED, OK, USER
 from workbench.errors import SimulatorError, UserError
@@ -71,8 +72,8 @@ def _root(
 
 
 COMMANDS = (
-    *(run, control, runs, show, points, design, importance, plotting, report, compare),
-    *(learning, evaluate, dataflow, fuse, chip, coexplore, sweep, fidelity, catalogue, accuracy),
+    *(run, control, runs, show, points, design, importance, plotting, report, workers),
+    *(compare, learning, evaluate, dataflow, fuse, chip, coexplore, sweep, fidelity, catalogue, accuracy),
     *(importing, database, doctor, ui, serve),
 )
 for module in COMMANDS:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.database import Lab
-from store.rows import Progress, Run, Status
+from store.rows import Progress, Run, Status, Worker
 from workbench.background import log_path, tail
 from workbench.problem.task import BaseTask
 from workbench.problem.tasks import task_of
@@ -69,6 +69,8 @@ class Watched:
     log: tuple[str, ...]
     learns: str
     tags: tuple[str, ...]
+    workers: tuple[Worker, ...] = ()
+    """Of its workers, if it has had any."""
     pace: Pace = field(default_factory=Pace)
     counts: Counts | None = None
     """What a sweep has come to; None for a search."""
@@ -142,6 +144,7 @@ def look(lab: Lab, seen: Watched) -> Watched:
         log=_log(lab, row, steps, seen.log),
         counts=counts,
         tags=tuple(lab.tags(row.id)),
+        workers=tuple(lab.workers(row.id)),
     )
 
 

@@ -21,9 +21,12 @@ from workbench.tui.widgets.curve import Curve, Trace
 from workbench.tui.widgets.frame import Axis
 from workbench.tui.widgets.scatter import Scatter
 from workbench.views.watching import Watched, first_look, look
+from workbench.views.workers import in_words
 
 PLOT_SECONDS: Final = 0.95
 """Plots are drawn anew no oftener: over a slow line they are what takes long."""
+WORKERS, FEW_WORKERS = 6, 2
+"""Lines of single workers, on a wide screen and on others."""
 
 
 class Tail(Widget):
@@ -48,6 +51,7 @@ class RunScreen(RunActions, LabScreen[Watched]):
     RunScreen #facts { height: 4; padding: 0 1; }
     RunScreen Grid { grid-size: 2; grid-columns: 3fr 2fr; grid-rows: 1fr; height: 1fr; }
     RunScreen #curves { height: 1fr; width: 1fr; layout: vertical; }
+    RunScreen #workers { height: auto; padding: 0 1; background: $surface; color: $foreground 70%; }
     RunScreen #log { height: 6; padding: 0 1; background: $surface; color: $foreground 70%; }
     RunScreen.narrow #bests { display: none; }
     RunScreen.narrow.show-bests #bests { display: block; }
@@ -81,6 +85,7 @@ class RunScreen(RunActions, LabScreen[Watched]):
             with Grid(id="curves"):
                 yield Curve(Axis("designs"), Axis("hypervolume"), id="volume")
                 yield Curve(Axis("designs"), Axis("least so far"), id="bests")
+        yield Static(id="workers")
         yield Tail(id="log")
 
     def load(self, lab: LabFile) -> Watched:
@@ -95,12 +100,19 @@ class RunScreen(RunActions, LabScreen[Watched]):
         text = Text("\n".join(map(one_line, data.lines())), no_wrap=True, overflow="ellipsis")
         self.query_one("#facts", Static).update(text)
         self.query_one(Tail).show(data.log)
+        self._show_workers(data)
         if new:
             self._set_axes(data)
         due = monotonic() - self._drawn_at > PLOT_SECONDS or data.status != "running"
         if new or (due and data.row.points != self._drawn):
             self._drawn, self._drawn_at = data.row.points, monotonic()
             self._draw(data)
+
+    def _show_workers(self, data: Watched) -> None:
+        lines = in_words(data.workers, WORKERS if self.has_class("wide") else FEW_WORKERS)
+        workers = self.query_one("#workers", Static)
+        workers.display = bool(lines)
+        workers.update(Text("\n".join(map(one_line, lines)), no_wrap=True, overflow="ellipsis"))
 
     def _set_axes(self, data: Watched) -> None:
         x, y = data.pair
