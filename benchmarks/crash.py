@@ -85,6 +85,7 @@ KINDS = (
     _kind("bottleneck, one by one", "bottleneck", 100, *FC8, *LOOPNEST, "--batch", "1"),
     _kind("guided, with a lab", "guided", 24, *FC8, *LOOPNEST, before=(EARLIER,)),
     _kind("uniform, two jobs", "uniform", 64, *FC8[:4], "--batch", "16", "--jobs", "2"),
+    _kind("genetic, asynchronous", "genetic", 200, *FC8, *LOOPNEST, "--batch", "6", "--asynchronous"),
     _kind("anneal, a simulator of its own", "anneal", 80, *FC8, *EXTERNAL),
 )
 
@@ -300,8 +301,8 @@ CONTEXT = Context(key=b"context-of-crowd", simulator="none", fingerprint="none",
 
 def new_run(seed: int) -> NewRun:
     """A run that no search works on."""
-    words = dict.fromkeys(("arch", "workload", "search", "simulator", "fingerprint"), "none")
-    settings = dict.fromkeys(("task", "search_settings", "simulator_settings", "stop"), "{}")
+    words: dict[str, Any] = dict.fromkeys(("arch", "workload", "search", "simulator", "fingerprint"), "none")
+    settings: dict[str, Any] = dict.fromkeys(("task", "search_settings", "simulator_settings", "stop"), "{}")
     return NewRun(task_key=b"crowd", seed=seed, batch=1, **words, **settings)
 
 

@@ -5,11 +5,16 @@ executor that is installed, after its start. Efficiency is the ideal time, 2,000
 single designs that take no time, handed over one by one: what a batch costs the process that hands out the work, with
 the worker's own part in it, so an upper bound.
 
+Then a simulator of uneven length (log-normal, one design in a hundred takes ten times as long as the average) under a
+whole run of uniform search with UNEVEN_WORKERS loky workers and twice as many designs a step: once in batches, each of
+which waits for its slowest, and once `--asynchronous`. Both ask for the same designs and store them in a lab.
+
 Simulated from there: W workers, two batches each under way, of times that are log-normal about the mean of a batch;
 each result waits for the one process, which takes the measured time to take it and to hand over the next.
 
 The last line is a JSON object: `efficiency`, `overhead_ms` for each design, `batch_ms` that a batch costs, `start_s`,
-`simulated`: designs a second with 10, 100 and 1,000 workers; and `long`: the part of the ideal that 1,000 workers reach
+`uneven`: seconds in batches, asynchronous and ideal, and the ratio of the first two; `simulated`: designs a second
+with 10, 100 and 1,000 workers; and `long`: the part of the ideal that 1,000 workers reach
 with designs of 5 s, one to a batch.
 
     .venv/bin/python -m benchmarks.scale
@@ -20,21 +25,27 @@ from __future__ import annotations
 import argparse
 import heapq
 import json
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
 from benchmarks.sleeping import Sleeping, SleepingSettings
+from store.database import Lab
 from workbench.executors.base import Call, Executor, Handle
 from workbench.executors.table import NEEDS, made
 from workbench.problem.space import Design
 from workbench.problem.task import Task
 from workbench.problem.template import load_template
 from workbench.problem.workload import load_workload
+from workbench.runner import RunSpec, run, start
+from workbench.simulators import SIMULATORS
+from workbench.stop import Stop
 from workbench.workers import CHUNK_S, Piece, Workers
 
 HERE = Path(__file__).resolve().parent
@@ -45,6 +56,9 @@ WARMING = 80
 HANDED = 1000
 SIMULATED = (10, 100, 1000)
 LONG_S = 5.0
+UNEVEN_WORKERS = 8
+UNEVEN_DESIGNS = 400
+UNEVEN_SPREAD = 1.5
 SPREAD = 0.5
 """Of the logarithm of a batch's time: some take twice or half as long as others."""
 
@@ -98,6 +112,42 @@ def handing_s(executor: Executor, task: Task, design: Design) -> float:
             running.discard(handle)
             executor.result(handle)
     return (time.perf_counter() - begun) / HANDED
+
+
+def uneven(task: Task) -> dict[str, float]:
+    """Seconds that a run takes in batches and asynchronous, with workers that have started."""
+    settings = {"each_s": EACH_S, "spread": UNEVEN_SPREAD}
+    found: dict[str, float] = {}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch.dict(SIMULATORS, {"sleeping": Sleeping}),
+        Workers(UNEVEN_WORKERS, "loky", batch_s=60.0) as workers,
+    ):
+        for name, asynchronous in (("warm_s", False), ("batch_s", False), ("asynchronous_s", True)):
+            with Lab.open(Path(folder) / f"{name}.db") as lab:
+                spec = RunSpec(
+                    task,
+                    "uniform",
+                    simulator="sleeping",
+                    simulator_settings=settings,
+                    batch=2 * UNEVEN_WORKERS,
+                    stop=Stop(budget=UNEVEN_DESIGNS),
+                    asynchronous=asynchronous,
+                )
+                row = start(lab, spec)
+                begun = time.perf_counter()
+                told = [each.design for step in run(lab, row.id, workers=workers) for each in step.evaluated]
+                found[name] = time.perf_counter() - begun
+    del found["warm_s"]
+    simulator = Sleeping(SleepingSettings(each_s=EACH_S, spread=UNEVEN_SPREAD))
+    found["ideal_s"] = sum(map(simulator.takes_s, told)) / UNEVEN_WORKERS
+    found["ratio"] = found["batch_s"] / found["asynchronous_s"]
+    print(
+        f"{UNEVEN_DESIGNS} designs of uneven length, {UNEVEN_WORKERS} workers: {found['batch_s']:.1f} s in batches of "
+        f"{2 * UNEVEN_WORKERS}, {found['asynchronous_s']:.1f} s asynchronous ({found['ratio']:.2f}x), "
+        f"ideal {found['ideal_s']:.1f} s"
+    )
+    return found
 
 
 def throughput(workers: int, batch_s: float, designs: float, work_s: float) -> float:
@@ -169,6 +219,7 @@ def main() -> int:
             f"efficiency {ideal_s / found.seconds:.3f}, a batch costs {found.batch_s * 1e3:.2f} ms",
             flush=True,
         )
+    of_uneven = uneven(task)
     batch_s = {name: found.batch_s for name, found in all_measured.items()}
     plot(batch_s, args.plot)
     summary = {
@@ -176,6 +227,7 @@ def main() -> int:
         "overhead_ms": {name: (m.seconds - ideal_s) * WORKERS / args.designs * 1e3 for name, m in all_measured.items()},
         "batch_ms": {name: s * 1e3 for name, s in batch_s.items()},
         "start_s": {name: m.start_s for name, m in all_measured.items()},
+        "uneven": of_uneven,
         "simulated": {name: {str(n): rate(n, s) for n in SIMULATED} for name, s in batch_s.items()},
         "long": {name: throughput(SIMULATED[-1], s, 1, LONG_S) * LONG_S / SIMULATED[-1] for name, s in batch_s.items()},
     }

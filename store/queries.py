@@ -41,7 +41,8 @@ _FRONT: Final = """
     WHERE f.run_id = ? ORDER BY f.seq
 """
 _HISTORY: Final = """
-    SELECT step, points, evaluations, hits, feasible, front_size, hypervolume, best, seconds, search_seconds
+    SELECT step, points, evaluations, hits, feasible, front_size, hypervolume, best, seconds, search_seconds,
+        asked
     FROM history WHERE run_id = ? AND step > ? ORDER BY step LIMIT ?
 """
 

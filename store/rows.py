@@ -79,6 +79,7 @@ class Progress(NamedTuple):
     best: str  # JSON
     seconds: float
     search_seconds: float | None = None  # those of `seconds` that the search itself took; None in runs of schema 1
+    asked: str | None = None  # JSON: of an asynchronous run, which of the designs asked for the step's are, from 0 on
 
 
 class Worker(NamedTuple):

@@ -163,6 +163,7 @@ def set_front(driver: sqlite3.Connection, run_id: int, front: Iterable[int]) -> 
 
 def add_history(driver: sqlite3.Connection, run_id: int, history: Progress) -> None:
     check_json("best", history.best)
+    check_json("asked", history.asked)
     _HISTORY.insert(driver, [(run_id, *history)])
 
 

@@ -210,6 +210,7 @@ class HistoryTable(Base, table=True):
     best: str = Field(sa_type=Text)
     seconds: float = Field(sa_type=_Real)
     search_seconds: float | None = Field(sa_type=_Real)
+    asked: str | None = Field(sa_type=Text)
 
 
 class FrontTable(Base, table=True):

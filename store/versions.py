@@ -268,6 +268,7 @@ def _to_5(connection: Connection) -> None:
 _TO_6: Final = (
     "ALTER TABLE run ADD COLUMN asynchronous INTEGER DEFAULT 0 NOT NULL "
     "CONSTRAINT asynchronous_flag CHECK (asynchronous IN (0, 1))",
+    "ALTER TABLE history ADD COLUMN asked TEXT",
     """
     CREATE TABLE worker (
         run_id INTEGER NOT NULL,

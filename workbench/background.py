@@ -150,4 +150,5 @@ def spec_of(run: Run) -> RunSpec:
         run.batch,
         Stop.model_validate(loads(run.stop)),
         run.note,
+        asynchronous=run.asynchronous,
     )

@@ -21,7 +21,7 @@ from models.recipe import Recipe
 from store.database import Lab
 from workbench.accuracy.candidate import TRAINER, Candidate, load_data
 from workbench.accuracy.measuring import Measured, remembered, training
-from workbench.errors import UserError
+from workbench.errors import StoppingError, UserError
 from workbench.executor import Batch, Context, Evaluation, Lookup
 from workbench.layercosts import KnownCosts
 from workbench.problem.cotask import CoNetwork, CoTask
@@ -38,10 +38,6 @@ VERSION: Final = 1
 """Raised with every change of the schedules that can change a result."""
 LOOK_SECONDS: Final = 0.5
 """How often a training is interrupted to look whether the run shall stop."""
-
-
-class StoppingError(Exception):
-    """The run was asked to stop while a network was trained; how far that is, is kept."""
 
 
 class ChipSettings(BaseModel):

@@ -18,6 +18,10 @@ class SimulatorError(WorkbenchError):
     """A simulator broke: it crashed, timed out or answered nonsense. A design that does not fit is no such error."""
 
 
+class StoppingError(Exception):
+    """A run was asked to stop while a step was under way: it is made again when the run goes on."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name most like `name`, or None if none is near."""
     by_folded = {k.casefold(): k for k in known}

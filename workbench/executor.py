@@ -12,6 +12,7 @@ from hashlib import blake2b
 from json import dumps
 from typing import Any
 
+from workbench.errors import StoppingError
 from workbench.problem.layer import Layer
 from workbench.problem.metrics import Infeasible, Metrics, Outcome, given_up, total
 from workbench.problem.space import Design
@@ -106,8 +107,19 @@ def evaluate(
     simulated = (workers or Workers()).simulate(simulator, pieces)
     key_of = {design: key for key, design in first.items()}
     made = [{key_of[design]: outcome for design, outcome in new.items()} for new in simulated]
+    return _batch(parts, designs, keys, known, made)
+
+
+def _batch(
+    parts: Sequence[Part],
+    designs: Sequence[Design],
+    keys: Sequence[bytes],
+    known: Sequence[Mapping[bytes, Outcome]],
+    made: Sequence[Mapping[bytes, Outcome]],
+) -> Batch:
+    """The designs, by the keys of their architectures, from what was known of each part and what was simulated."""
     found = [{**k, **m} for k, m in zip(known, made, strict=True)]
-    outcomes = {key: _whole(parts, [outcomes.get(key) for outcomes in found]) for key in different}
+    outcomes = {key: _whole(parts, [outcomes.get(key) for outcomes in found]) for key in dict.fromkeys(keys)}
     uncounted = {key for new in made for key in new}
     kept = [{key: outcome for key, outcome in new.items() if not given_up(outcome)} for new in made]
     fresh = [Evaluation(part.context.key, *each) for part, new in zip(parts, kept, strict=True) for each in new.items()]
@@ -131,6 +143,61 @@ class DesignEvaluator:
     def evaluate(self, designs: Sequence[Design], stopping: Callable[[], bool]) -> Batch:
         """What they come to, and what was simulated for it."""
         return evaluate(self.simulator, self.task, designs, self.lookup, self.workers)
+
+
+@dataclass
+class _Open:
+    """An architecture that is under way, and the designs that come to it, in the order in which they were added."""
+
+    designs: list[Design]
+    known: list[Mapping[bytes, Outcome]]
+    missing: list[int]
+
+
+class StreamEvaluator:
+    """Evaluates designs that are added one by one; each comes back by itself, in whatever order."""
+
+    def __init__(self, simulator: Simulator, task: Task, lookup: Lookup, workers: Workers | None) -> None:
+        self._task, self._lookup = task, lookup
+        self._parts = taken_apart(simulator, task)
+        self._stream = (workers or Workers()).stream(simulator, [part.task for part in self._parts])
+        self._open: dict[bytes, _Open] = {}
+
+    def add(self, designs: Sequence[Design]) -> None:
+        """More designs, to be evaluated beside those under way."""
+        for design in designs:
+            key = self._task.arch(design).key
+            if key in self._open:
+                self._open[key].designs.append(design)
+                continue
+            known, missing = _known(self._parts, [key], self._lookup)
+            self._open[key] = _Open([design], known, [i for i, keys in enumerate(missing) if keys])
+            self._stream.add(design, self._open[key].missing)
+
+    def evaluate(self, designs: Sequence[Design], stopping: Callable[[], bool]) -> Batch:
+        """Adds designs, and gives those of all that have come back; waits until there are some.
+
+        Raises:
+            SimulatorError: the simulator broke.
+            StoppingError: the run shall stop, and nothing has come back yet.
+        """
+        self.add(designs)
+        while True:
+            found = {key: back for key, each in self._open.items() if (back := self._back(each)) is not None}
+            if found or not self._open:
+                break
+            if stopping():
+                raise StoppingError
+            self._stream.advance()
+        done = {key: self._open.pop(key) for key in found}
+        ended = [(design, key) for key, each in done.items() for design in each.designs]
+        places = range(len(self._parts))
+        known = [{key: o for each in done.values() for key, o in each.known[place].items()} for place in places]
+        made = [{key: back[place] for key, back in found.items() if place in back} for place in places]
+        return _batch(self._parts, [design for design, _ in ended], [key for _, key in ended], known, made)
+
+    def _back(self, each: _Open) -> dict[int, Outcome] | None:
+        return self._stream.take(each.designs[0], each.missing)
 
 
 def evaluate_one(simulator: Simulator, task: Task, design: Design, lookup: Lookup) -> tuple[Outcome, Batch]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from json import dumps, loads
 from time import perf_counter
 from typing import Any, cast
@@ -24,13 +25,14 @@ from store.rows import Evaluation, Progress, Run, Status, Wish, Worker
 from store.runs import NewRun
 from store.steps import BeingStored, Content
 from workbench import coexplore
-from workbench.coexplore import ChipSettings, CoEvaluator, StoppingError, chip_settings
-from workbench.errors import SimulatorError, UserError, unknown_name
-from workbench.executor import Batch, DesignEvaluator
+from workbench.coexplore import ChipSettings, CoEvaluator, chip_settings
+from workbench.errors import SimulatorError, StoppingError, UserError, unknown_name
+from workbench.executor import Batch, DesignEvaluator, StreamEvaluator
 from workbench.knowledge import AUTO, NONE, Knowledge, choose, load, names_runs
 from workbench.library import canonical, context_rows, history, lookup, outcome, step_rows, worker_rows
 from workbench.problem.cotask import CoTask
 from workbench.problem.metrics import Outcome
+from workbench.problem.space import Design
 from workbench.problem.task import BaseTask, Task
 from workbench.problem.tasks import hardware, task_of
 from workbench.problem.yamlfile import build_model
@@ -67,6 +69,8 @@ class RunSpec:
     note: str = ""
     sources: tuple[str, ...] = (AUTO,)
     """What to learn from: `auto`, `none` or runs; see `knowledge.choose`."""
+    asynchronous: bool = False
+    """Whether the search is asked again as soon as a design is back, with up to `batch` of them under way."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.batch < 2**31:
@@ -167,6 +171,8 @@ def asked(spec: RunSpec) -> NewRun:
     """
     settings = search_settings(spec.search, spec.search_settings, spec.preset)
     simulator = simulating(spec)
+    if spec.asynchronous:
+        _check_ahead(spec)
     model = ChipSettings if isinstance(simulator, ChipSettings) else SIMULATORS[spec.simulator].Settings
     simulator_settings = model.model_validate(spec.simulator_settings)
     arch, workload = spec.task.names
@@ -182,9 +188,21 @@ def asked(spec: RunSpec) -> NewRun:
         fingerprint=simulator.fingerprint,
         seed=spec.seed,
         batch=spec.batch,
+        asynchronous=spec.asynchronous,
         stop=canonical(spec.stop.model_dump(mode="json")),
         note=spec.note,
     )
+
+
+def _check_ahead(spec: RunSpec) -> None:
+    if not isinstance(spec.task, Task):
+        raise UserError("A co-exploration trains its networks one after the other: leave out --asynchronous.")
+    if not SEARCHES[spec.search].ahead:
+        able = ", ".join(name for name, search in SEARCHES.items() if search.ahead)
+        raise UserError(
+            f"Search {spec.search!r} must know all of a batch before it is asked again: leave out --asynchronous. "
+            f"Those that need not: {able}."
+        )
 
 
 def start(lab: Lab, spec: RunSpec, knowledge: Knowledge | None = None) -> Run:
@@ -335,8 +353,10 @@ class _Work:
         self._seconds = 0.0
         self._last: dict[tuple[bytes, bytes], Evaluation] = {}
         self._contexts = set[bytes]()
+        self._numbers: dict[Design, int] = {}  # of an asynchronous run: the how manieth each design under way is
+        self._asked = 0
 
-    def _made_evaluator(self, workers: Workers | None) -> DesignEvaluator | CoEvaluator:
+    def _made_evaluator(self, workers: Workers | None) -> DesignEvaluator | StreamEvaluator | CoEvaluator:
         row = self._row
         settings = loads(row.simulator_settings)
         if isinstance(self.task, CoTask):
@@ -345,7 +365,8 @@ class _Work:
             return CoEvaluator(self._lab, self.task, costs, self._known, row.created_ns)
         simulator = make_simulator(row.simulator, settings)
         self._check(simulator.fingerprint)
-        return DesignEvaluator(simulator, hardware(self.task), self._known, workers)
+        kind = StreamEvaluator if row.asynchronous else DesignEvaluator
+        return kind(simulator, hardware(self.task), self._known, workers)
 
     def _check(self, fingerprint: str) -> None:
         if fingerprint != self._row.fingerprint:
@@ -360,17 +381,33 @@ class _Work:
         if checkpoint is None:
             return
         told = history(self._lab, self._row.id, self.task.space)
-        self.search.restore(loads(checkpoint.state)["search"], told)
+        steps, state = self._lab.history(self._row.id), loads(checkpoint.state)
+        self.search.restore(state["search"], told, self._all_asked(told, steps, state))
         if isinstance(self._evaluator, CoEvaluator):
             self._evaluator.recall(told)
+        if isinstance(self._evaluator, StreamEvaluator):
+            self._evaluator.add(self.search.under_way)
         self.tally.add(told)
-        steps = self._lab.history(self._row.id)
         self._hypervolumes = [progress.hypervolume or 0.0 for progress in steps]
         self._seconds = sum(progress.seconds for progress in steps)
 
+    def _all_asked(
+        self, told: Sequence[Evaluated], steps: Sequence[Progress], state: Mapping[str, Any]
+    ) -> list[Design] | None:
+        """Of an asynchronous run, all designs that were asked for, in order."""
+        if not self._row.asynchronous:
+            return None
+        numbers = [number for progress in steps for number in loads(progress.asked or "[]")]
+        asked = {number: each.design for number, each in zip(numbers, told, strict=True)}
+        under_way = {number: self.task.space.unpack(bytes.fromhex(codes)) for number, codes in state["under_way"]}
+        self._numbers = {design: number for number, design in under_way.items()}
+        asked |= under_way
+        self._asked = len(asked)
+        return [asked[number] for number in range(len(asked))]
+
     def over(self) -> str | None:
         """Why nothing is left to do, if so."""
-        if not self.search.unseen.left:
+        if not self.search.unseen.left and not self.search.under_way:
             return "space exhausted"
         return self.stop.reason(self.tally.points, self._seconds, self.tally.met, self._hypervolumes)
 
@@ -382,7 +419,8 @@ class _Work:
         """
         first_seq = self.tally.points
         begun = perf_counter()
-        designs = self.search.ask(min(self._row.batch, self.stop.budget - first_seq))
+        room = min(self._row.batch, self.stop.budget - first_seq) - len(self.search.under_way)
+        designs = self.search.ask(room) if room > 0 else []
         asked = perf_counter()
         batch = self._evaluator.evaluate(designs, lambda: should_stop() or self._lab.run(self._row.id).wish is not None)
         evaluated = perf_counter()
@@ -390,7 +428,9 @@ class _Work:
         told = perf_counter()
         self.tally.add(batch.evaluated)
         search_seconds = self._getting_ready + (asked - begun) + (told - evaluated)
-        progress = self._progress(self._getting_ready + perf_counter() - begun, search_seconds)
+        progress = self._progress(
+            self._getting_ready + perf_counter() - begun, search_seconds, self._numbered(designs, batch.evaluated)
+        )
         self._getting_ready = 0.0
         self._hypervolumes.append(self.tally.hypervolume)
         self._seconds += progress.seconds
@@ -411,7 +451,15 @@ class _Work:
         )
         return _Computed(step, batch, progress, first_seq)
 
-    def _progress(self, seconds: float, search_seconds: float) -> Progress:
+    def _numbered(self, asked: Sequence[Design], back: Sequence[Evaluated]) -> str | None:
+        """Of an asynchronous run, the how manieth designs have come back."""
+        if not self._row.asynchronous:
+            return None
+        self._numbers.update(zip(asked, count(self._asked)))
+        self._asked += len(asked)
+        return canonical([self._numbers.pop(each.design) for each in back])
+
+    def _progress(self, seconds: float, search_seconds: float, asked: str | None) -> Progress:
         tally = self.tally
         return Progress(
             step=len(self._hypervolumes) + 1,
@@ -424,12 +472,16 @@ class _Work:
             best=canonical(tally.best),
             seconds=seconds,
             search_seconds=search_seconds,
+            asked=asked,
         )
 
     def store(self, epoch: int, computed: _Computed) -> _Stored:
         """Write what a step came to, before the next one begins; it is safe when that says so."""
         progress, batch, first_seq = computed.progress, computed.batch, computed.first_seq
         state = {"step": progress.step, "points": progress.points, "search": self.search.state()}
+        if self._row.asynchronous:
+            pack = self.task.space.pack
+            state["under_way"] = [[self._numbers[design], pack(design).hex()] for design in self.search.under_way]
         points, evaluations = step_rows(batch, self.task.space, first_seq, progress.step)
         content = Content(
             history=progress,

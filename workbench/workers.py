@@ -9,8 +9,9 @@ to what a simulation may take, wants nothing simulated in this process, and noth
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -66,6 +67,17 @@ class _Results:
             if isinstance(outcome, Infeasible):
                 self._failed[design] = min(chunk.piece, self._failed.get(design, chunk.piece))
 
+    def take(self, design: Design, pieces: Sequence[int]) -> dict[int, Outcome] | None:
+        """What a design came to on some pieces, in order, and forget it; None as long as any that counts is missing."""
+        wanted = [piece for piece in pieces if self.wanted(Chunk(piece, (design,))).designs]
+        if any(design not in self.outcomes[piece] for piece in wanted):
+            return None
+        found = {piece: self.outcomes[piece][design] for piece in wanted}
+        for outcomes in self.outcomes:
+            outcomes.pop(design, None)
+        self._failed.pop(design, None)
+        return found
+
     def in_order(self) -> list[dict[Design, Outcome]]:
         """As if the pieces had been simulated one after the other."""
         counted = [self.wanted(Chunk(index, piece.designs)) for index, piece in enumerate(self._pieces)]
@@ -75,6 +87,18 @@ class _Results:
 class _Running(NamedTuple):
     chunk: Chunk
     alone: bool
+
+
+@dataclass(frozen=True)
+class _UnderWay:
+    """Chunks on their way through the workers: those that wait, those that are at one, and what has come back."""
+
+    simulator: Simulator
+    tasks: Sequence[Task]  # of each piece
+    results: _Results
+    next_chunk: Callable[[], Chunk | None]
+    blame: Blame
+    running: dict[Handle, _Running] = field(default_factory=dict)
 
 
 class Workers:
@@ -150,6 +174,12 @@ class Workers:
         else:
             self._where_it_pays(simulator, pieces, chunks, results)
         return results.in_order()
+
+    def stream(self, simulator: Simulator, tasks: Sequence[Task]) -> Stream:
+        """For designs that are to come back one by one, each on all of some tasks, while more are added."""
+        own = getattr(simulator, "own_workers", False)
+        here = self._executor is None or (own and not self._clustered)
+        return Stream(self, simulator, tasks, Blame(simulator.name, self._batch_s), here=here)
 
     def _where_it_pays(
         self, simulator: Simulator, pieces: Sequence[Piece], chunks: list[Chunk], results: _Results
@@ -230,27 +260,34 @@ class Workers:
 
     def _there(self, simulator: Simulator, pieces: Sequence[Piece], chunks: Iterable[Chunk], results: _Results) -> None:
         """By the workers; few chunks are under way at a time, so that what has become needless is left out."""
-        waiting: Iterator[Chunk] = (c for c in map(results.wanted, chunks) if c.designs)
-        running: dict[Handle, _Running] = {}
-        blame = Blame(simulator.name, self._batch_s)
+        waiting = iter(chunks)
+        tasks = [piece.task for piece in pieces]
+        under_way = _UnderWay(
+            simulator, tasks, results, lambda: next(waiting, None), Blame(simulator.name, self._batch_s)
+        )
+        while self._advance(under_way):
+            pass
+
+    def _advance(self, under_way: _UnderWay) -> bool:
+        """Hand over what there is room for, and take what comes back; False where nothing is left."""
         try:
-            while True:
-                self._hand_over(simulator, pieces, waiting, running, blame, results)
-                if not running:
-                    return
-                for handle in self._workers.wait(running):
-                    under_way = running.pop(handle)
-                    try:
-                        done = self._workers.result(handle)
-                    except LostError as error:
-                        if error.worker is not None:
-                            self.deeds.lost(error.worker)
-                        self._lost(under_way, blame, results, f"{error} " if str(error) else "")
-                    else:
-                        self._lost_in_a_row = -1  # never counted again: workers do bring results
-                        self.deeds.done(done.worker, len(under_way.chunk.designs), done.seconds)
-                        self._learn(simulator, len(under_way.chunk.designs), done.seconds)
-                        results.add(under_way.chunk, done.outcomes)
+            self._hand_over(under_way)
+            if not under_way.running:
+                return False
+            for handle in self._workers.wait(under_way.running):
+                running = under_way.running.pop(handle)
+                try:
+                    done = self._workers.result(handle)
+                except LostError as error:
+                    if error.worker is not None:
+                        self.deeds.lost(error.worker)
+                    self._lost(running, under_way, f"{error} " if str(error) else "")
+                else:
+                    self._lost_in_a_row = -1  # never counted again: workers do bring results
+                    self.deeds.done(done.worker, len(running.chunk.designs), done.seconds)
+                    self._learn(under_way.simulator, len(running.chunk.designs), done.seconds)
+                    under_way.results.add(running.chunk, done.outcomes)
+            return True
         except BaseException:
             self.close()
             raise
@@ -261,44 +298,31 @@ class Workers:
             raise ValueError("there are no workers")
         return self._executor
 
-    def _hand_over(
-        self,
-        simulator: Simulator,
-        pieces: Sequence[Piece],
-        waiting: Iterator[Chunk],
-        running: dict[Handle, _Running],
-        blame: Blame,
-        results: _Results,
-    ) -> None:
+    def _hand_over(self, under_way: _UnderWay) -> None:
         """As much as keeps all workers busy; a suspect alone, when all that was under way has ended."""
-        while not blame.suspects and len(running) < 2 * self.jobs and (chunk := next(waiting, None)) is not None:
-            self._submit(simulator, pieces, running, chunk, alone=False)
+        blame, running = under_way.blame, under_way.running
+        while not blame.suspects and len(running) < 2 * self.jobs and (chunk := under_way.next_chunk()) is not None:
+            self._submit(under_way, chunk, alone=False)
         while not running and (suspect := blame.next_suspect()) is not None:
-            if (chunk := results.wanted(suspect)).designs:
-                self._submit(simulator, pieces, running, chunk, alone=True)
+            self._submit(under_way, suspect, alone=True)
 
-    def _submit(
-        self,
-        simulator: Simulator,
-        pieces: Sequence[Piece],
-        running: dict[Handle, _Running],
-        chunk: Chunk,
-        alone: bool,
-    ) -> None:
-        call = Call(simulator, pieces[chunk.piece].task, chunk.designs, self._batch_s)
-        handle = self._workers.submit(call)
-        running[handle] = _Running(chunk, alone)
+    def _submit(self, under_way: _UnderWay, chunk: Chunk, alone: bool) -> None:
+        """Of a chunk what is still wanted."""
+        chunk = under_way.results.wanted(chunk)
+        if chunk.designs:
+            call = Call(under_way.simulator, under_way.tasks[chunk.piece], chunk.designs, self._batch_s)
+            under_way.running[self._workers.submit(call)] = _Running(chunk, alone)
 
-    def _lost(self, under_way: _Running, blame: Blame, results: _Results, said: str) -> None:
+    def _lost(self, running: _Running, under_way: _UnderWay, said: str) -> None:
         """A chunk whose worker died: a suspect, or the one design that is to blame."""
-        chunk, alone = under_way
+        chunk, alone = running
         if alone and self._lost_in_a_row >= 0:
             self._lost_in_a_row += 1
             if self._lost_in_a_row >= HOPELESS:
-                raise blame.hopeless(said)
-        outcome = blame.lost(chunk, alone)
+                raise under_way.blame.hopeless(said)
+        outcome = under_way.blame.lost(chunk, alone)
         if outcome is not None:
-            results.add(chunk, [outcome])
+            under_way.results.add(chunk, [outcome])
 
     def _learn(self, simulator: Simulator, evaluations: int, seconds: float) -> None:
         """The pace follows the latest work, as layers and designs differ; the first has the simulator's start in it."""
@@ -308,6 +332,46 @@ class Workers:
             return
         now = seconds / evaluations
         self._pace_s[simulator.fingerprint] = (now + self._pace_s.get(simulator.fingerprint, now)) / 2
+
+
+class Stream:
+    """Single designs that are simulated as they are added: see `Workers.stream`."""
+
+    def __init__(
+        self, workers: Workers, simulator: Simulator, tasks: Sequence[Task], blame: Blame, *, here: bool
+    ) -> None:
+        self._workers, self._here = workers, here
+        self._pieces = [Piece(task, ()) for task in tasks]
+        self._waiting: deque[Chunk] = deque()
+        self._results = _Results(self._pieces)
+        self._under_way = _UnderWay(simulator, tasks, self._results, self._next, blame)
+
+    def add(self, design: Design, pieces: Sequence[int]) -> None:
+        """A design to simulate on some of the tasks, by their places in order."""
+        self._waiting.extend(Chunk(piece, (design,)) for piece in pieces)
+
+    def take(self, design: Design, pieces: Sequence[int]) -> dict[int, Outcome] | None:
+        """What the design came to on those tasks, once all are back; none behind the first that cannot hold it."""
+        return self._results.take(design, pieces)
+
+    def advance(self) -> None:
+        """Return when something has come back; at once where nothing is under way.
+
+        A simulator that has processes of its own is given all that waits for a task at once.
+
+        Raises:
+            SimulatorError: the simulator broke, or no worker brings anything back.
+        """
+        if not self._here:
+            self._workers._advance(self._under_way)
+        elif (chunk := self._next()) is not None:
+            if getattr(self._under_way.simulator, "own_workers", False):
+                while self._waiting and self._waiting[0].piece == chunk.piece:
+                    chunk = Chunk(chunk.piece, chunk.designs + self._waiting.popleft().designs)
+            self._workers._here(self._under_way.simulator, self._pieces, [chunk], self._results)
+
+    def _next(self) -> Chunk | None:
+        return self._waiting.popleft() if self._waiting else None
 
 
 def _cut(chunks: Iterable[Chunk], size: Callable[[], int]) -> Iterator[Chunk]:

@@ -142,6 +142,64 @@ def test_a_restored_search_equals_the_uninterrupted_one(name, preset, goal, kill
     assert restored.state() == going_on.state()
 
 
+class Ahead:
+    """A search that has up to four designs under way, of which some come back at a time, in an order of its own."""
+
+    def __init__(self, name: str, task: Task, preset: str | None) -> None:
+        self.search = start(name, task, 3, preset)
+        self.told: list[Evaluated] = []
+        self.asked: list[Design] = []
+        self._luck = np.random.default_rng(8)
+
+    def step(self) -> list[Evaluated]:
+        if (room := 4 - len(self.search.under_way)) > 0:
+            self.asked += self.search.ask(room)
+        waiting = self.search.under_way
+        back = [waiting[i] for i in self._luck.permutation(len(waiting))[: self._luck.integers(1, 3)]]
+        outcomes = simulate(self.search.problem.arch_task, back)
+        batch = [Evaluated(d, o) for d, o in zip(back, outcomes, strict=True)]
+        self.search.tell(batch)
+        self.told += batch
+        return batch
+
+
+@pytest.mark.parametrize(("name", "preset"), [each for each in EVERY if SEARCHES[str(each.values[0])].ahead])
+@every_task
+@pytest.mark.parametrize("killed_after", [1, 11])
+def test_one_that_is_asked_ahead_goes_on_with_what_was_under_way(name, preset, goal, killed_after):
+    task = TASKS[goal]()
+    ahead = Ahead(name, task, preset)
+    for _ in range(killed_after):
+        ahead.step()
+    assert ahead.search.under_way
+    kept = dumps(ahead.search.state(), sort_keys=True, allow_nan=False)
+    restored = start(name, task, 3, preset)
+    restored.restore(loads(kept), ahead.told, ahead.asked)
+    assert restored.under_way == ahead.search.under_way
+    assert dumps(restored.state(), sort_keys=True) == kept
+    for _ in range(8):
+        room = 4 - len(restored.under_way)
+        asked = restored.ask(room) if room else []
+        before = len(ahead.asked)
+        batch = ahead.step()
+        assert ahead.asked[before:] == asked
+        restored.tell(batch)
+    assert restored.state() == ahead.search.state()
+    assert len(set(ahead.asked)) == len(ahead.asked)
+
+
+@every_search
+def test_it_is_told_only_of_what_it_asked_for_and_once(name, preset):
+    search = start(name, toy_task(), preset=preset)
+    batch = [Evaluated(design, nothing_fits(design)) for design in search.ask(2)]
+    other = next(design for design in map(search.space.unrank, range(9)) if design in search.unseen)
+    with pytest.raises(RuntimeError, match="and was told"):
+        search.tell([Evaluated(other, nothing_fits(other))])
+    search.tell(batch)
+    with pytest.raises(RuntimeError, match="and was told"):
+        search.tell(batch[:1])
+
+
 @every_search
 def test_asking_for_the_state_changes_nothing(name, preset):
     watched, unwatched = (start(name, toy_task(), 1, preset) for _ in range(2))
@@ -221,8 +279,8 @@ def test_a_search_that_says_it_does_not_transfer_does_not(name):
         assert step(without) == step(given)
 
 
-@every_search
-def test_it_refuses_to_be_told_what_it_did_not_ask(name, preset):
+@pytest.mark.parametrize(("name", "preset"), [each for each in EVERY if not SEARCHES[str(each.values[0])].ahead])
+def test_any_other_is_told_of_all_that_it_asked_for_before_it_is_asked_again(name, preset):
     search = start(name, toy_task(), preset=preset)
     designs = search.ask(2)
     with pytest.raises(RuntimeError, match="was told"):

@@ -109,6 +109,14 @@ BatchSize = Annotated[
         "--batch", metavar="N", help="Designs of one step, simulated at once. [default: 4]", show_default=False
     ),
 ]
+Asynchronous = Annotated[
+    bool,
+    typer.Option(
+        "--asynchronous",
+        help="Ask the search again as soon as a design is back, with --batch designs under way, for simulations of "
+        "uneven length; best with at least as many as there are workers.",
+    ),
+]
 Seed = Annotated[
     int | None, typer.Option(metavar="N", help="Makes the run repeatable. [default: a fresh one]", show_default=False)
 ]
@@ -152,6 +160,7 @@ def run(
     keep_going: KeepGoing = False,
     margin: Margin = None,
     batch: BatchSize = None,
+    asynchronous: Asynchronous = False,
     seed: Seed = None,
     sources: From = None,
     note: Note = "",
@@ -201,6 +210,7 @@ def run(
         seed=seed,
         sources=tuple(sources or ()),
         note=note,
+        asynchronous=asynchronous,
     )
     how = Handling(jobs, db, form, confirm, tuple(confirm_sim or ()), detach, slots, executor, batch_seconds)
     return begin(request.spec(), how)

@@ -74,6 +74,7 @@ class Anneal(Search):
     summary: ClassVar[str] = "simulated annealing: neighbours, uphill less and less often"
     Settings: ClassVar[type[SearchSettings]] = AnnealSettings
     general: ClassVar[bool] = True
+    ahead: ClassVar[bool] = True
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {"cost": "edp_js", "temperature": 2e-8, "first": 1}}
 
     def __init__(self, problem: Problem, settings: AnnealSettings, seed: int) -> None:
@@ -82,17 +83,20 @@ class Anneal(Search):
         self._known: dict[Design, Outcome] = {}
         self._started = 0
         self._turn = 0
-        self._asked_by: list[int] = []
+        self._asked_by: dict[Design, int] = {}  # of what is under way, the chain that proposed it
         self._chains = [self._start() for _ in range(settings.chains)]
 
     def _ask(self, limit: int) -> list[Design]:
         """The chains take turns; with more places than chains, one proposes several designs from where it stands."""
-        self._asked_by = [(self._turn + i) % len(self._chains) for i in range(limit)]
+        turns = [(self._turn + i) % len(self._chains) for i in range(limit)]
         self._turn = (self._turn + limit) % len(self._chains)
-        return [self._propose(self._chains[i]) for i in self._asked_by]
+        asked = [self._propose(self._chains[i]) for i in turns]
+        self._asked_by.update(zip(asked, turns, strict=True))
+        return asked
 
     def _tell(self, batch: Sequence[Evaluated]) -> None:
-        for index, evaluated in zip(self._asked_by, batch, strict=True):
+        for evaluated in batch:
+            index = self._asked_by.pop(evaluated.design)
             self._known[evaluated.design] = evaluated.outcome
             if len(self._known) <= self._settings.first:
                 for chain in self._chains:
@@ -149,6 +153,7 @@ class Anneal(Search):
         return {
             "started": self._started,
             "turn": self._turn,
+            "asked_by": [self._asked_by[design] for design in self.under_way],
             "chains": [
                 {"at": list(c.at) if c.at is not None else None, "age": c.age, "weights": list(c.weights)}
                 for c in self._chains
@@ -158,6 +163,7 @@ class Anneal(Search):
     def _restore(self, state: Mapping[str, Any], history: Sequence[Evaluated]) -> None:
         self._known = {evaluated.design: evaluated.outcome for evaluated in history}
         self._started, self._turn = state["started"], state["turn"]
+        self._asked_by = dict(zip(self.under_way, state.get("asked_by", ()), strict=True))  # earlier ones have none
         self._chains = [
             Chain(tuple(c["weights"]), tuple(c["at"]) if c["at"] is not None else None, c["age"])
             for c in state["chains"]

@@ -84,8 +84,11 @@ class Search(ABC):
     an argument of `ask`, not a setting of the search: it follows from the machine that evaluates and from the budget
     that is left, and all searches meet it the same way.
 
-    A search draws from `rng` only, and is never asked for its state between `ask` and `tell`. What follows from the
-    points themselves is no state: `restore` gets them back, so that a checkpoint does not grow with the run.
+    One that says so (`ahead`) may be asked again while some of its designs are under way, and is told of them in
+    whatever order they come back. Any other is never asked for its state between `ask` and `tell`.
+
+    A search draws from `rng` only. What follows from the points themselves is no state: `restore` gets them back, so
+    that a checkpoint does not grow with the run.
     """
 
     name: ClassVar[str]
@@ -96,6 +99,8 @@ class Search(ABC):
     """Whether it learns from `Problem.sources` and `Problem.models`."""
     general: ClassVar[bool] = False
     """Whether it takes any kind of task, also a co-exploration."""
+    ahead: ClassVar[bool] = False
+    """Whether it may be asked again before it is told of all that it asked for."""
     needs: ClassVar[str | None] = None
     """The library it cannot do without, if that is an extra; the extra has the same name."""
 
@@ -110,29 +115,44 @@ class Search(ABC):
         """One to `limit` designs, none of them asked for before; none at all when the space is exhausted."""
         if limit < 1:
             raise ValueError(f"limit must be at least 1, got {limit}")
-        if self._asked:
+        if self._asked and not self.ahead:
             raise RuntimeError(f"{self.name} was asked again before it was told {self._asked}")
-        self._asked = self._ask(min(limit, self.unseen.left)) if self.unseen.left else []
-        return list(self._asked)
+        asked = self._ask(min(limit, self.unseen.left)) if self.unseen.left else []
+        self._asked += asked
+        return asked
 
     def tell(self, batch: Sequence[Evaluated]) -> None:
-        """The outcomes of what was asked, in that order."""
-        if [evaluated.design for evaluated in batch] != self._asked:
-            raise RuntimeError(f"{self.name} asked for {self._asked} and was told {[e.design for e in batch]}")
-        self._asked = []
+        """The outcomes of what was asked, in that order; those of some of it, in any order, where it is asked ahead."""
+        told = [evaluated.design for evaluated in batch]
+        if told != self._asked and not (self.ahead and len(set(told)) == len(told) and {*told} <= {*self._asked}):
+            raise RuntimeError(f"{self.name} asked for {self._asked} and was told {told}")
+        self._asked = [design for design in self._asked if design not in told]
         if batch:
             self._tell(batch)
 
+    @property
+    def under_way(self) -> tuple[Design, ...]:
+        """What it asked for and was not told of yet, in the order in which it asked."""
+        return tuple(self._asked)
+
     def state(self) -> dict[str, Any]:
-        """All that the points do not tell, as JSON-able content."""
-        if self._asked:
+        """All that the points do not tell, nor the designs under way, as JSON-able content."""
+        if self._asked and not self.ahead:
             raise RuntimeError(f"{self.name} has no state to keep while {self._asked} are evaluated")
         return {"generator": self.rng.bit_generator.state, "search": self._state()}
 
-    def restore(self, state: Mapping[str, Any], history: Sequence[Evaluated]) -> None:
-        """Takes a new search to where another was when it gave `state` and had been told `history`, in order."""
-        for evaluated in history:
-            self.unseen.take(evaluated.design)
+    def restore(
+        self, state: Mapping[str, Any], history: Sequence[Evaluated], asked: Sequence[Design] | None = None
+    ) -> None:
+        """Takes a new search to where another was when it gave `state` and had been told `history`, in order.
+
+        `asked` is all that it had asked for, in order; None: what it was told of.
+        """
+        told = [evaluated.design for evaluated in history]
+        for design in told if asked is None else asked:
+            self.unseen.take(design)
+        known = set(told)
+        self._asked = [design for design in asked or () if design not in known]
         self._restore(state["search"], history)
         self.rng.bit_generator.state = state["generator"]
 
@@ -142,7 +162,7 @@ class Search(ABC):
 
     @abstractmethod
     def _tell(self, batch: Sequence[Evaluated]) -> None:
-        """The outcomes, one or more, of what `_ask` gave last."""
+        """The outcomes, one or more, of what `_ask` gave last; or of some that it gave, where it is asked ahead."""
 
     @abstractmethod
     def _state(self) -> dict[str, Any]: ...

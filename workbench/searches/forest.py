@@ -68,6 +68,7 @@ class ForestSearch(Search):
     Settings: ClassVar[type[SearchSettings]] = ForestSettings
     transfers: ClassVar[bool] = True
     general: ClassVar[bool] = True
+    ahead: ClassVar[bool] = True
 
     def __init__(self, problem: Problem, settings: ForestSettings, seed: int) -> None:
         super().__init__(problem, settings, seed)
@@ -85,7 +86,8 @@ class ForestSearch(Search):
 
     def _propose(self, pending: Sequence[Design]) -> Design:
         surrogate = self._surrogate
-        if surrogate.built < 2 or len(self._told) + len(pending) < (0 if surrogate.taught else self._settings.first):
+        asked = len(self._told) + len(self.under_way) + len(pending)
+        if surrogate.built < 2 or asked < (0 if surrogate.taught else self._settings.first):
             return take_near(self.unseen, self.space, sloped(self.space, 1, self.rng)[0], self.rng)
         weights = self.rng.dirichlet(np.ones(len(self.problem.task.objectives)))
         goal = _Goal(self.problem.task, self._box, weights)

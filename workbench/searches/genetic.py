@@ -47,6 +47,7 @@ class Genetic(Search):
     summary: ClassVar[str] = "NSGA-II: the best cross and mutate; fronts by rank and crowding"
     Settings: ClassVar[type[SearchSettings]] = GeneticSettings
     general: ClassVar[bool] = True
+    ahead: ClassVar[bool] = True
 
     def __init__(self, problem: Problem, settings: GeneticSettings, seed: int) -> None:
         super().__init__(problem, settings, seed)

@@ -20,6 +20,7 @@ class Uniform(Search):
     summary: ClassVar[str] = "designs at random, none twice"
     Settings: ClassVar[type[SearchSettings]] = UniformSettings
     general: ClassVar[bool] = True
+    ahead: ClassVar[bool] = True
 
     def __init__(self, problem: Problem, settings: UniformSettings, seed: int) -> None:
         super().__init__(problem, settings, seed)

@@ -146,6 +146,7 @@ def run_command(lab: Lab, run: Run) -> str | None:
         seed=run.seed,
         sources=_sources(lab, run),
         note=run.note,
+        asynchronous=run.asynchronous,
     ).command()
 
 

@@ -57,6 +57,7 @@ class RunRequest:
     seed: int | None
     sources: Sequence[str]
     note: str
+    asynchronous: bool = False
 
     def spec(self) -> RunSpec:
         """The run, checked whole before there is a row of it, or even a lab.
@@ -91,6 +92,7 @@ class RunRequest:
             stop=build_model(rules, Stop, "Stop rules"),
             note=self.note,
             sources=sources,
+            asynchronous=self.asynchronous,
             **sized,
         )
 
@@ -109,6 +111,7 @@ class RunRequest:
                 words += [f"--{rule.replace('_', '-')}", str(self.stop[rule])]
         words += ["--keep-going"] if self.stop.get("targets_met") is False else []
         words += flags("--batch", [] if self.batch is None else [str(self.batch)])
+        words += ["--asynchronous"] if self.asynchronous else []
         words += flags("--seed", [] if self.seed is None else [str(self.seed)])
         words += [*flags("--from", self.sources), *flags("--note", [self.note] if self.note else [])]
         return shlex.join(words)

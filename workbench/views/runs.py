@@ -57,7 +57,7 @@ def facts(lab: Lab, run: StoredRun, history: Sequence[Progress]) -> list[tuple[s
         *about.task(row, task),
         ("minimise", ", ".join(task.objectives)),
         ("specification" if task.constrained else "targets", ", ".join(map(str, task.targets)) or "none"),
-        ("search", with_settings(row.search, row.search_settings) + f", seed {row.seed}, {row.batch} a step"),
+        ("search", with_settings(row.search, row.search_settings) + f", seed {row.seed}, {asks(row)}"),
         ("simulator", with_settings(row.simulator, row.simulator_settings)),
         ("stop", settings_text(about.rules(row.stop, task))),
         ("designs", f"{count(row.points)} of {count(json.loads(row.stop)['budget'])} in {count(row.steps)} steps"),
@@ -120,6 +120,11 @@ def settings_text(content: str) -> str:
 def with_settings(name: str, content: str) -> str:
     settings = settings_text(content)
     return f"{name} ({settings})" if settings else name
+
+
+def asks(row: Run) -> str:
+    """How many designs the search is asked for at a time."""
+    return f"asked again as designs come back, {row.batch} under way" if row.asynchronous else f"{row.batch} a step"
 
 
 def outcomes(row: Run) -> str:

@@ -78,6 +78,7 @@ class Guided(Search):
     summary: ClassVar[str] = "a surrogate on physical features that starts from all the lab knows"
     Settings: ClassVar[type[SearchSettings]] = GuidedSettings
     transfers: ClassVar[bool] = True
+    ahead: ClassVar[bool] = True
 
     def __init__(self, problem: Problem, settings: GuidedSettings, seed: int) -> None:
         super().__init__(problem, settings, seed)
@@ -124,14 +125,14 @@ class Guided(Search):
     def _asked_for(self, limit: int) -> list[Design]:
         asked: list[Design] = []
         if not self._transferred:
-            missing = min(max(0, self._settings.first - len(self._measured)), limit)
+            missing = min(max(0, self._settings.first - len(self._measured) - len(self.under_way)), limit)
             asked = [design for design in self._warm if design in self.unseen][:missing]
             for design in asked:
                 self.unseen.take(design)
             asked += [self.unseen.draw(self.rng) for _ in range(missing - len(asked))]
             self._candidates.close(asked)
         elites = self._elites()
-        pending, guesses = self._describe([]), np.zeros((0, 2))
+        pending, guesses = self._guessed()
         each = -(-limit // MOST_PREDICTIONS)
         while len(asked) < limit:
             many = min(each, limit - len(asked))
@@ -152,6 +153,13 @@ class Guided(Search):
             asked += chosen.designs
             pending, guesses = pending.joined(chosen), np.vstack([guesses, guessed])
         return asked
+
+    def _guessed(self) -> tuple[Designs, Floats]:
+        """What is under way, and what it is believed to come to."""
+        pending = self._describe(self.under_way)
+        if not len(pending) or not len(self._measured):
+            return self._describe([]), np.zeros((0, 2))
+        return pending, self._portfolio.predict(self._portfolio.best, *self._fitted(), pending)[0]
 
     def _near(self, elites: Sequence[Design]) -> Designs:
         """Unseen designs with one axis other than in one of the best, which is drawn, the better the likelier."""
@@ -287,7 +295,7 @@ class Guided(Search):
         asked = [evaluated.design for evaluated in history]
         with threadpool_limits(1):
             self._learn(self._describe(asked), history)
-        self._candidates.close(asked)
+        self._candidates.close([*asked, *self.under_way])
         self._portfolio.score = np.array(state["score"])
 
 
