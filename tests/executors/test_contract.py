@@ -7,20 +7,21 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
 from store.database import Lab
+from tests.executors.conftest import needing
 from tests.faulty import Faulty, FaultySettings
 from tests.toy import ToySettings, ToySimulator, toy_task
 from workbench.errors import SimulatorError
 from workbench.executor import Batch, evaluate
 from workbench.executors.base import UNKNOWN, Call, work
-from workbench.executors.table import NAMES, NEEDS
+from workbench.executors.table import NAMES
 from workbench.library import history
 from workbench.problem.metrics import Infeasible, given_up
 from workbench.runner import RunSpec, run, start
@@ -46,12 +47,7 @@ def faulty(**settings: object) -> Faulty:
     return Faulty(FaultySettings.model_validate(settings))
 
 
-def marked(name: str) -> object:
-    missing = name in NEEDS and find_spec(NEEDS[name]) is None
-    return pytest.param(name, marks=pytest.mark.skipif(missing, reason=f"the extra {name!r} is not installed"))
-
-
-@pytest.fixture(params=[marked(name) for name in NAMES if name != "serial"], scope="module")
+@pytest.fixture(params=[pytest.param(name, marks=needing(name)) for name in NAMES if name != "serial"], scope="module")
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -89,6 +85,34 @@ def test_a_run_is_the_run_in_one_process(two: Workers, tmp_path: Path, monkeypat
             row = start(lab, spec)
             assert list(run(lab, row.id, workers=workers))
             kept.append((lab.checkpoint(row.id), lab.points(row.id), history(lab, row.id, TASK.space)))
+    assert kept[0] == kept[1]
+
+
+def test_a_run_whose_workers_are_all_killed_is_the_run_in_one_process(
+    two: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(SIMULATORS, "toy", Faulty)
+    (tmp_path / "pids").mkdir()
+    faults = {"pids": str(tmp_path / "pids"), "each_s": 0.02}
+    spec = RunSpec(TASK, "anneal", simulator="toy", simulator_settings=faults, seed=7, batch=6, stop=Stop(budget=24))
+    kept = []
+    with Lab.open(tmp_path / "one.db") as lab:
+        row = start(lab, spec)
+        assert list(run(lab, row.id))
+        kept.append((lab.checkpoint(row.id), lab.points(row.id)))
+    with Lab.open(tmp_path / "two.db") as lab:
+        row = start(lab, spec)
+        steps = run(lab, row.id, workers=two)
+        shown = [next(steps)]
+        for found in (tmp_path / "pids").iterdir():
+            with suppress(ProcessLookupError):
+                os.kill(int(found.name), signal.SIGKILL)
+        shown += steps
+        assert [step.step for step in shown] == [1, 2, 3, 4]
+        assert lab.run(row.id).status == "done"
+        kept.append((lab.checkpoint(row.id), lab.points(row.id)))
+        told = lab.workers(row.id)
+        assert len([each for each in told if each.designs]) > 2  # others came in the place of those
     assert kept[0] == kept[1]
 
 
@@ -148,8 +172,9 @@ def test_a_design_that_no_worker_survives_is_marked_and_not_kept_as_simulated(tw
     assert set(batch.fresh) == {e for e in ALONE.fresh if e.arch != poisoned}
 
 
+@pytest.mark.parametrize("fault", ["crashes", "hangs"])
 def test_a_run_completes_with_that_design_marked_and_the_lab_knows_no_simulation_of_it(
-    two: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two: Workers, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setitem(SIMULATORS, "toy", Faulty)
     spec = RunSpec(TASK, "uniform", simulator="toy", seed=7, batch=6, stop=Stop(budget=12))
@@ -158,9 +183,9 @@ def test_a_run_completes_with_that_design_marked_and_the_lab_knows_no_simulation
         assert list(run(lab, row.id))
         sound = history(lab, row.id, TASK.space)
     fatal = next(i for i, e in enumerate(sound) if not isinstance(e.outcome, Infeasible))
-    crashing = replace(spec, simulator_settings={"crashes": [sound[fatal].design]})
+    failing = replace(spec, simulator_settings={fault: [sound[fatal].design]})
     with Lab.open(tmp_path / "two.db") as lab:
-        row = start(lab, crashing)
+        row = start(lab, failing)
         assert list(run(lab, row.id, workers=two))
         assert lab.run(row.id).status == "done"
         found = history(lab, row.id, TASK.space)

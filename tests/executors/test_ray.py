@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from store.database import Lab
+from tests.executors.conftest import needing
 
-pytestmark = pytest.mark.slow
-pytest.importorskip("ray", reason="the extra 'ray' is not installed")
+pytestmark = [pytest.mark.slow, needing("ray")]
 
 
 def raylet_of(pid: int) -> int:

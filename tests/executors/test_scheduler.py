@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from store.database import Lab
+from tests.executors.conftest import needing
 from tests.faulty import Faulty, FaultySettings
 from tests.toy import ToySettings, ToySimulator, toy_task
 from workbench.errors import UserError
@@ -27,8 +28,7 @@ from workbench.simulators import SIMULATORS
 from workbench.stop import Stop
 from workbench.workers import Workers
 
-pytestmark = pytest.mark.slow
-pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
+pytestmark = [pytest.mark.slow, needing("dask")]
 
 ROOT = Path(__file__).resolve().parents[2]
 TASK = toy_task(layers=2)

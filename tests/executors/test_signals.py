@@ -7,20 +7,18 @@ import signal
 import subprocess
 import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from tests.executors.conftest import needing
 from workbench.executors.table import NEEDS
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("name", sorted(NEEDS))
+@pytest.mark.parametrize("name", [pytest.param(name, marks=needing(name)) for name in sorted(NEEDS)])
 def test_ctrl_c_pauses_a_run_after_its_batch(name: str, tmp_path: Path):
-    if find_spec(NEEDS[name]) is None:
-        pytest.skip(f"the extra {name!r} is not installed")
     task = ("--arch", "tpu_like", "--workload", "alexnet", "--layer", "conv2", "--seed", "3", "--search", "uniform")
     command: list[str | Path] = [Path(sys.executable).with_name("dse"), "run", *task, "--budget", "100000"]
     command += ["--batch", "32", "--executor", name, "--jobs", "2", "--json", "--db", tmp_path / "lab.db"]
