@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
+from store.connections import taking_turns
 from store.errors import BusyTrainingError, DamagedLabError, FencedOutError
 from store.names import ACCURACY, TRAINING
 from store.owner import Owner, is_alive, this_process
@@ -102,6 +103,7 @@ def keep(connection: Connection, new: NewAccuracy) -> Accuracy:
     """Store a measurement, and forget the state of its training; one of the same key is there already and stays."""
     values = asdict(new) | {"created_ns": time.time_ns()}
     values |= {name: float(values[name]) for name in ("accuracy", "validation", "seconds")}  # as they come back
+    taking_turns(connection, new.key)
     if not accuracies_of(connection, [new.key]):
         connection.execute(insert(ACCURACY).values({**values, "digest": row_digest(values)}))
     connection.execute(delete(TRAINING).where(TRAINING.c.key == new.key))
@@ -122,6 +124,7 @@ def claim(connection: Connection, subject: Subject) -> Claim | None:
         BusyTrainingError: a process that lives is at work on it.
         DamagedLabError: its state is not what was stored.
     """
+    taking_turns(connection, subject.key)
     if accuracies_of(connection, [subject.key]):
         return None
     here, now_ns = this_process(), time.time_ns()

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from sqlalchemy import Connection, and_, delete, func, literal, not_, or_, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, and_, case, delete, func, not_, null, or_, select, update
 
 from store.accuracies import OWNER, unfinished
+from store.address import Where
 from store.errors import ConflictError
 from store.names import ACCURACY, TRAINING
-from store.sides import THEIRS, alike
+from store.sides import THEIRS, alike, insert
 
 _MEASURED = ("network", "data_key", "recipe", "seed", "trainer")
 
 
-def take_accuracies(connection: Connection, path: Path) -> tuple[int, int]:
+def take_accuracies(connection: Connection, path: Where) -> tuple[int, int]:
     """How many were not here, and how many are here with another accuracy: ours stay.
 
     Raises:
@@ -31,7 +29,7 @@ def take_accuracies(connection: Connection, path: Path) -> tuple[int, int]:
     differing = connection.execute(select(func.count()).select_from(both).where(differs)).scalar_one()
     names = [column.name for column in ACCURACY.columns]
     missing = select(*(theirs.c[name] for name in names)).where(theirs.c.key.not_in(select(ACCURACY.c.key)))
-    added = connection.execute(insert(ACCURACY).from_select(names, missing.order_by(theirs.c.key))).rowcount
+    added = connection.execute(insert(connection, ACCURACY).from_select(names, missing.order_by(theirs.c.key))).rowcount
     connection.execute(delete(TRAINING).where(TRAINING.c.key.in_(select(ACCURACY.c.key))))
     return added, differing
 
@@ -60,10 +58,10 @@ def take_trainings(connection: Connection) -> int:
     values = {name: theirs.c[name] for name in names}
     claims = dict(connection.execute(select(TRAINING.c.key, TRAINING.c.claim).where(TRAINING.c.key.in_(taken))).all())
     for key in taken:
-        row = select(*(literal(None) for _ in OWNER), *values.values()).where(theirs.c.key == key)
+        row = select(*(null() for _ in OWNER), *values.values()).where(theirs.c.key == key)
         connection.execute(delete(TRAINING).where(TRAINING.c.key == key))
-        connection.execute(insert(TRAINING).from_select([*OWNER, *names], row))
+        connection.execute(insert(connection, TRAINING).from_select([*OWNER, *names], row))
         if key in claims:
-            higher = func.max(TRAINING.c.claim, claims[key] + 1)
+            higher = case((TRAINING.c.claim > claims[key], TRAINING.c.claim), else_=claims[key] + 1)
             connection.execute(update(TRAINING).where(TRAINING.c.key == key).values(claim=higher))
     return len(taken)

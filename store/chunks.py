@@ -6,7 +6,6 @@ search by bounds reads no chunk in vain, and a digest of it all.
 
 from __future__ import annotations
 
-import sqlite3
 import struct
 import time
 from collections.abc import Sequence
@@ -16,10 +15,11 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from store import decoding
+from store.connections import Driver
 from store.designs import Bounds, Designs
 from store.encoding import Encoded
 from store.errors import BadRowError, DamagedLabError, NotInTurnError
-from store.rows import METRICS, ChunkHead, Zone
+from store.rows import ALL, METRICS, ChunkHead, Zone
 
 _ZONES: Final = ", ".join(f"{metric}_least, {metric}_most" for metric in METRICS)
 _HEAD: Final = f"number, first, points, feasible, {_ZONES}, digest"
@@ -27,7 +27,8 @@ _HEADS: Final = f"""
     SELECT {_HEAD}, length(content) FROM chunk WHERE run_id = ? AND number > ? ORDER BY number LIMIT ?
 """  # noqa: S608
 _MATCHES: Final = " AND ".join(
-    f"(?{i} IS NULL OR {metric}_most >= ?{i}) AND (?{i + 1} IS NULL OR {metric}_least <= ?{i + 1})"
+    f"(CAST(?{i} AS DOUBLE PRECISION) IS NULL OR {metric}_most >= ?{i})"
+    f" AND (CAST(?{i + 1} AS DOUBLE PRECISION) IS NULL OR {metric}_least <= ?{i + 1})"
     for i, metric in zip(range(3, 11, 2), METRICS, strict=True)
 )
 _NEXT: Final = f"""
@@ -44,7 +45,7 @@ _GROW: Final = """
 _NEXT_NUMBER: Final = "SELECT coalesce(max(number) + 1, 0) FROM chunk WHERE run_id = ?"
 
 
-def add(driver: sqlite3.Connection, run_id: int, epoch: int, chunks: Sequence[Encoded]) -> None:
+def add(driver: Driver, run_id: int, epoch: int, chunks: Sequence[Encoded]) -> None:
     """Put chunks behind those that the run has.
 
     Raises:
@@ -66,7 +67,7 @@ def add(driver: sqlite3.Connection, run_id: int, epoch: int, chunks: Sequence[En
 
 def heads(connection: Connection, run_id: int, after_number: int, limit: int | None) -> list[ChunkHead]:
     """Chunks without their content, in order."""
-    rows = connection.exec_driver_sql(_HEADS, (run_id, after_number, -1 if limit is None else limit))
+    rows = connection.exec_driver_sql(_HEADS, (run_id, after_number, ALL if limit is None else limit))
     return [_head(tuple(row)) for row in rows]
 
 

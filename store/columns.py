@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
+from store.connections import driver_of
 from store.filtering import POINTS, Condition
 from store.names import POINT
 
@@ -56,8 +56,7 @@ class PointColumns:
 
 
 def point_columns(connection: Connection, run_id: int, after_seq: int) -> PointColumns:
-    with closing(connection.connection.cursor()) as cursor:  # the driver's own: its tuples come in half the time
-        rows = cursor.execute(_SELECT, (run_id, after_seq)).fetchall()
+    rows = driver_of(connection).execute(_SELECT, (run_id, after_seq)).fetchall()  # its tuples come in half the time
     seq, step, codes, latency_cycles, energy_pj, area_um2, accuracy, cached = zip(*rows, strict=True) if rows else _NONE
     return PointColumns(
         seq=np.array(seq, dtype=np.int64),

@@ -1,5 +1,8 @@
 """How a process talks to the lab database: one connection that writes, another that can only read.
 
+What is said of SQLite here is for a lab in a file; `server` has the same for one on a PostgreSQL server, and is loaded
+for no other.
+
 SQLAlchemy leaves it to the driver when a transaction begins, which loses updates. Here every transaction begins by
 our order: BEGIN IMMEDIATE for the writer, who so waits his turn before he reads; BEGIN for the reader, who sees one
 state of the database however much is written meanwhile.
@@ -8,17 +11,18 @@ state of the database however much is written meanwhile.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
 
+from store.address import Address, Where
 from store.errors import DamagedLabError, LockedLabError, explain
 
 _COMMON: Final = (
@@ -72,9 +76,48 @@ def _engine(path: Path, mode: str, busy_seconds: float, pragmas: tuple[str, ...]
     return engine
 
 
+class Driver(Protocol):
+    """What steps and chunks are stored by: SQLite's own connection, or the like of it."""
+
+    @property
+    def in_transaction(self) -> bool: ...
+
+    def execute(self, statement: str, values: Sequence[Any] = ..., /) -> Any: ...
+
+    def executemany(self, statement: str, rows: Any, /) -> Any: ...
+
+
+def _driver(held: Any) -> Driver:
+    connection = held.driver_connection
+    if isinstance(connection, sqlite3.Connection):
+        return connection
+    from store.server import ServerDriver
+
+    return ServerDriver(connection)
+
+
+def is_server(connection: Connection) -> bool:
+    """Whether it leads to a PostgreSQL server."""
+    return connection.dialect.name == "postgresql"
+
+
+def taking_turns(connection: Connection, key: bytes) -> None:
+    """Wait for whoever looks for the same thing in order to make it. A file has one writer at a time anyway."""
+    if is_server(connection):
+        from store.server import taking_turns
+
+        taking_turns(connection, key)
+
+
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn the errors of SQLite and SQLAlchemy into ours."""
+def explained(path: Where) -> Iterator[None]:
+    """Turn the errors of the database and SQLAlchemy into ours."""
+    if isinstance(path, Address):
+        from store.server import explained
+
+        with explained(path):
+            yield
+        return
     try:
         yield
     except PoolTimeoutError as error:
@@ -97,8 +140,7 @@ class Writing:
 
     def __init__(self, engine: Engine) -> None:
         self._held = engine.raw_connection()
-        driver: Any = self._held.driver_connection
-        self.driver: sqlite3.Connection = driver
+        self.driver = _driver(self._held)
         try:
             self.driver.execute("BEGIN IMMEDIATE")
         except BaseException:
@@ -118,16 +160,18 @@ class Writing:
             if self.driver.in_transaction:
                 self.driver.execute("ROLLBACK")
         finally:
+            if getattr(self.driver, "lost", False):
+                self._held.invalidate()
             self._held.close()
 
 
 @contextmanager
-def looking(engine: Engine, path: Path) -> Iterator[sqlite3.Connection]:
+def looking(engine: Engine, path: Where) -> Iterator[Driver]:
     """A transaction of the reader on the driver's own connection, for what a search asks at every step."""
     with explained(path):
         held = engine.raw_connection()
         try:
-            driver: Any = held.driver_connection
+            driver = _driver(held)
             driver.execute("BEGIN")
             yield driver
         finally:
@@ -137,7 +181,7 @@ def looking(engine: Engine, path: Path) -> Iterator[sqlite3.Connection]:
 class Committing:
     """A transaction whose rows are written, on its way to the disk in another thread."""
 
-    def __init__(self, writing: Writing, path: Path, threads: Executor) -> None:
+    def __init__(self, writing: Writing, path: Where, threads: Executor) -> None:
         self._path = path
         self._done = threads.submit(writing.commit)
 
@@ -147,14 +191,13 @@ class Committing:
             self._done.result()
 
 
-def driver_of(connection: Connection) -> sqlite3.Connection:
-    """The driver itself takes rows as they come; its errors are SQLite's own, which `explained` turns into ours."""
-    driver: Any = connection.connection.driver_connection
-    return cast("sqlite3.Connection", driver)
+def driver_of(connection: Connection) -> Driver:
+    """The driver itself takes rows as they come; its errors are its own, which `explained` turns into ours."""
+    return _driver(connection.connection)
 
 
 @contextmanager
-def transaction(engine: Engine, path: Path) -> Iterator[Connection]:
+def transaction(engine: Engine, path: Where) -> Iterator[Connection]:
     """One transaction, all or nothing."""
     with explained(path), engine.begin() as connection:
         yield connection

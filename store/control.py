@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlalchemy import Connection, update
 
+from store.connections import taking_turns
 from store.errors import BusyRunError, FencedOutError, RunError
 from store.names import RUN
 from store.owner import process_start, this_process
@@ -24,7 +25,7 @@ _STOPPED: Final[dict[Wish, Status]] = {"pause": "paused", "cancel": "cancelled"}
 
 def ask(connection: Connection, run_id: int, wish: Wish) -> Status:
     """The status after it: `running` where the owner is yet to stop."""
-    run = by_id(connection, run_id)
+    run = by_id(connection, run_id, to_change=True)
     status = live_status(run, this_process())
     if status == "running":
         _set(connection, run_id, {"wish": wish})
@@ -37,7 +38,7 @@ def ask(connection: Connection, run_id: int, wish: Wish) -> Status:
 
 
 def enqueue(connection: Connection, run_id: int) -> Run:
-    run, here = by_id(connection, run_id), this_process()
+    run, here = by_id(connection, run_id, to_change=True), this_process()
     check_idle(run, here)
     if run.status == "done":
         raise RunError(f"Run {run.id} is done: there is nothing to go on with.")
@@ -59,7 +60,7 @@ def hand_over(connection: Connection, run_id: int, pid: int) -> None:
 
 def wait(connection: Connection, run_id: int) -> None:
     """In the place of whoever waited for it before, who is told when he looks again."""
-    _check_waiting(by_id(connection, run_id))
+    _check_waiting(by_id(connection, run_id, to_change=True))
     _set(connection, run_id, {**asdict(this_process()), "heartbeat_ns": time.time_ns()})
 
 
@@ -75,6 +76,8 @@ def is_due(connection: Connection, run_id: int, slots: int) -> bool:
 
 
 def claim_turn(connection: Connection, run_id: int, slots: int) -> int | None:
+    taking_turns(connection, b"turn")  # or two would count the others at work before either says that it is
+    by_id(connection, run_id, to_change=True)
     if not is_due(connection, run_id, slots):
         return None  # another one was quicker
     run, now_ns = by_id(connection, run_id), time.time_ns()

@@ -1,4 +1,4 @@
-"""The lab database: one SQLite file, opened by a search that writes or by a terminal that watches.
+"""The lab database, opened by a search that writes or by a terminal that watches: a SQLite file, or on a server.
 
 `Lab` is the door; the nouns behind it are `runs`, `steps`, `fleet`, `chunks`, `tags`, `knowledge`, `accuracies`,
 `queries` and `pages`. Every method is one transaction, and reads everything it returns before it ends; `chunks` is one
@@ -12,7 +12,6 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -37,14 +36,25 @@ from store import (
     upkeep,
 )
 from store.accuracies import Claim, NewAccuracy, Subject
+from store.address import Address, Where, where
 from store.columns import PointColumns
-from store.connections import Committing, Writing, driver_of, explained, looking, reader, transaction, writer
+from store.connections import (
+    Committing,
+    Writing,
+    driver_of,
+    explained,
+    is_server,
+    looking,
+    reader,
+    transaction,
+    writer,
+)
 from store.designs import Bounds, Designs
 from store.encoding import encode
 from store.errors import NotInTurnError, ReadOnlyLabError
 from store.filtering import Condition
 from store.knowledge import NewModel
-from store.migrations import check_readable, make_ready
+from store.migrations import SCHEMA, check_readable, make_ready
 from store.owner import this_process
 from store.pages import Place, Window
 from store.place import check_place
@@ -79,7 +89,7 @@ BUSY_SECONDS: Final = 30.0
 class Lab:
     """An open lab database. Threads may share it; they take turns."""
 
-    def __init__(self, path: Path, *, reading: Engine, writing: Engine | None) -> None:
+    def __init__(self, path: Where, *, reading: Engine, writing: Engine | None) -> None:
         """See `Lab.open`."""
         self.path = path
         self._reading = reading
@@ -88,13 +98,16 @@ class Lab:
 
     @classmethod
     def open(
-        cls, path: Path | str, *, create: bool = True, readonly: bool = False, busy_seconds: float = BUSY_SECONDS
+        cls, path: Where | str, *, create: bool = True, readonly: bool = False, busy_seconds: float = BUSY_SECONDS
     ) -> Self:
         """Open the lab at `path`; where there is none, make one (its folder must exist), unless told not to.
 
-        A writer that meets another waits `busy_seconds` for its turn. An old file is migrated, and a copy kept.
+        A writer that meets another waits `busy_seconds` for its turn. An old file is migrated, and a copy kept. A URL
+        names a database on a PostgreSQL server, which must exist.
         """
-        place = Path(path)
+        place = where(path)
+        if isinstance(place, Address):
+            return cls._on_server(place, create, readonly, busy_seconds)
         check_place(place, create=create, readonly=readonly)
         if readonly:
             mode = check_readable(place, busy_seconds)
@@ -102,10 +115,25 @@ class Lab:
         make_ready(place, busy_seconds)
         return cls(place, reading=reader(place, "ro", busy_seconds), writing=writer(place, busy_seconds))
 
+    @classmethod
+    def _on_server(cls, address: Address, create: bool, readonly: bool, busy_seconds: float) -> Self:
+        from store import server  # which needs an extra
+
+        if readonly or not create:
+            server.check_readable(address, busy_seconds, SCHEMA.version)
+        reading = server.reader(address, busy_seconds)
+        if readonly:
+            return cls(address, reading=reading, writing=None)
+        server.make_ready(address, busy_seconds, SCHEMA.version)
+        return cls(address, reading=reading, writing=server.writer(address, busy_seconds))
+
     def close(self) -> None:
         self._threads.shutdown()
         self._reading.dispose()
-        if self._writing is not None:  # the last to leave, if it can write, tidies the log away
+        if isinstance(self.path, Address):
+            if self._writing is not None:
+                self._writing.dispose()
+        elif self._writing is not None:  # the last to leave, if it can write, tidies the log away
             with suppress(DBAPIError, sqlite3.Error), self._writing.connect() as connection:
                 driver: Any = connection.connection.driver_connection
                 driver.execute("PRAGMA busy_timeout = 0")  # who waits for another writer gains nothing from it
@@ -544,6 +572,10 @@ class Lab:
     def schema(self) -> int:
         """The version of the file format; greater than this program's where a newer one has written the lab."""
         with self._read() as connection:
+            if is_server(connection):
+                from store import server
+
+                return server.schema(connection)
             return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
 
     def statistics(self) -> Statistics:
@@ -554,8 +586,13 @@ class Lab:
             return statistics(connection)
 
     def vacuum(self) -> tuple[int, int]:
-        """Give the space of removed rows back; the file's bytes before and after."""
-        return upkeep.vacuum(self._writer(), self.path)
+        """Give the space of removed rows back; the lab's bytes before and after."""
+        writing = self._writer()
+        if isinstance(self.path, Address):
+            from store import server
+
+            return server.vacuum(writing, self.path)
+        return upkeep.vacuum(writing, self.path)
 
     def dependents(self, run: Run, leaving: Sequence[int] = ()) -> Dependents:
         """What learnt from the run, but for the runs that leave with it."""
@@ -570,7 +607,20 @@ class Lab:
     def data_version(self) -> int:
         """Changes whenever another connection has written: a cheap question for a terminal that watches."""
         with self._read() as connection:
+            if is_server(connection):
+                from store import server
+
+                return server.data_version(connection)
             return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+
+    def server_version(self) -> str | None:
+        """Of the server that the lab is on; None for a file."""
+        with self._read() as connection:
+            if not is_server(connection):
+                return None
+            from store import server
+
+            return server.version(connection)
 
     def _read(self) -> AbstractContextManager[Connection]:
         return transaction(self._reading, self.path)

@@ -15,7 +15,7 @@ class StoreError(Exception):
 
 
 class LabError(StoreError):
-    """The file cannot be used as it is."""
+    """The file, or the database on a server, cannot be used as it is."""
 
 
 class MissingLabError(LabError):
@@ -52,6 +52,22 @@ class FullDiskError(LabError):
 
 class NetworkFolderError(LabError):
     """The file would lie on a network file system, where SQLite's write-ahead log corrupts it."""
+
+
+class MissingDriverError(LabError):
+    """What talks to a server is not installed."""
+
+
+class UnreachableLabError(LabError):
+    """No server answers where the lab shall be."""
+
+
+class LoginError(LabError):
+    """The server does not let this user in."""
+
+
+class LostLabError(LabError):
+    """The connection to the server broke off."""
 
 
 class ConflictError(LabError):

@@ -12,10 +12,13 @@ from json import dumps
 from math import isfinite
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Integer, TableClause, and_, case, exists, func, literal, not_, or_, select, true
+from sqlalchemy import ColumnElement, Integer, TableClause, and_, case, exists, func, literal, not_, or_, true
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from store.errors import BadRowError
-from store.names import FRONT, POINT, RUN, TAG
+from store.names import FLOAT, FRONT, INTEGER, POINT, RUN, TAG, TEXT
 
 Operator = Literal["=", "!=", "<", "<=", ">", ">="]
 Scalar = int | float | str | bytes
@@ -183,7 +186,7 @@ class Subject:
         if isinstance(term, Code) and self.table is POINT:
             return func.substr(POINT.c.codes, literal(term.start + 1, Integer), literal(term.width, Integer))
         if isinstance(term, Member) and term.column in self.table.c:
-            return func.json_extract(self.table.c[term.column], literal(f"$.{dumps(term.key)}"))
+            return _Member(self.table.c[term.column], term.key)
         raise BadRowError(f"{self.table.name} has no {term}.")
 
     def where(self, condition: Condition | None) -> ColumnElement[bool]:
@@ -204,14 +207,14 @@ class Subject:
             case Tagged(word) if self.table is RUN:
                 return exists().where(TAG.c.run_id == RUN.c.id, TAG.c.word == word)
             case Compare() | Contains() | Among():
-                return func.coalesce(self._holds(condition), 0) != 0
+                return self._holds(condition).is_(true())
         raise BadRowError(f"{self.table.name} knows no condition {condition}.")
 
     def _holds(self, condition: Compare | Contains | Among) -> ColumnElement[bool]:
         """NULL where the row has no such value."""
         value = self.expression(condition.term)
         if isinstance(condition, Contains):
-            return func.instr(func.lower(value), func.lower(condition.part)) > 0
+            return _Found(value, literal(condition.part)) > 0
         if isinstance(condition, Among):
             return value.in_([literal(_storable(each)) for each in condition.values])
         bound = literal(_storable(condition.value))
@@ -246,4 +249,68 @@ def runs_subject(gone: Sequence[int]) -> Subject:
 
 def one_of(column: ColumnElement[int], numbers: Sequence[int]) -> ColumnElement[bool]:
     """That a column is one of many numbers: bound as one value, because SQLite binds so many and no more."""
-    return column.in_(select(func.json_each(dumps(list(numbers))).table_valued("value").c.value))
+    return _Listed(column, literal(dumps(list(numbers))))
+
+
+# What the two kinds of databases have other words for
+
+
+class _Member(FunctionElement[Any]):
+    """A member of a column's JSON: on a server, of which a metric is a number, and all else text."""
+
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any], key: str) -> None:
+        self.number = column.name == "best"
+        self.type = FLOAT if self.number else TEXT
+        super().__init__(column, literal(key), literal(f"$.{dumps(key)}"))
+
+
+@compiles(_Member)
+def _extract(member: _Member, compiler: SQLCompiler, **kw: Any) -> str:
+    column, _, path = member.clauses
+    return f"json_extract({compiler.process(column, **kw)}, {compiler.process(path, **kw)})"
+
+
+@compiles(_Member, "postgresql")
+def _arrow(member: _Member, compiler: SQLCompiler, **kw: Any) -> str:
+    column, key, _ = member.clauses
+    text = f"(CAST({compiler.process(column, **kw)} AS JSON) ->> {compiler.process(key, **kw)})"
+    return f"CAST({text} AS DOUBLE PRECISION)" if member.number else f'({text} COLLATE "C")'
+
+
+class _Found(FunctionElement[int]):
+    """Where a text has a part, counted from 1, whatever the case of its ASCII letters; 0 where it has not."""
+
+    inherit_cache = True
+    type = INTEGER
+
+
+@compiles(_Found)
+def _instr(found: _Found, compiler: SQLCompiler, **kw: Any) -> str:
+    text, part = (compiler.process(each, **kw) for each in found.clauses)
+    return f"instr(lower({text}), lower({part}))"
+
+
+@compiles(_Found, "postgresql")
+def _strpos(found: _Found, compiler: SQLCompiler, **kw: Any) -> str:
+    text, part = (f'lower(CAST({compiler.process(each, **kw)} AS TEXT) COLLATE "C")' for each in found.clauses)
+    return f"strpos({text}, {part})"
+
+
+class _Listed(FunctionElement[Any]):
+    """That a number is one of a list, given as JSON; without a type, or SQLite would be asked whether it is true."""
+
+    inherit_cache = True
+
+
+@compiles(_Listed)
+def _each(listed: _Listed, compiler: SQLCompiler, **kw: Any) -> str:
+    number, numbers = (compiler.process(each, **kw) for each in listed.clauses)
+    return f"{number} IN (SELECT value FROM json_each({numbers}))"  # noqa: S608
+
+
+@compiles(_Listed, "postgresql")
+def _any(listed: _Listed, compiler: SQLCompiler, **kw: Any) -> str:
+    number, numbers = (compiler.process(each, **kw) for each in listed.clauses)
+    return f"{number} = ANY (CAST(translate({numbers}, '[]', '{{}}') AS BIGINT[]))"

@@ -19,9 +19,11 @@ from store.runs import by_id, fenced_out
 _WORKER: Final = Into(
     "worker",
     ("run_id", *Worker._fields),
-    "ON CONFLICT (run_id, host, pid) DO UPDATE SET executor = excluded.executor, designs = designs + excluded.designs, "
-    "seconds = seconds + excluded.seconds, failures = failures + excluded.failures, "
-    "updated_ns = max(updated_ns, excluded.updated_ns)",
+    "ON CONFLICT (run_id, host, pid) DO UPDATE SET executor = excluded.executor, "
+    "designs = worker.designs + excluded.designs, seconds = worker.seconds + excluded.seconds, "
+    "failures = worker.failures + excluded.failures, "
+    "updated_ns = CASE WHEN worker.updated_ns > excluded.updated_ns THEN worker.updated_ns "
+    "ELSE excluded.updated_ns END",
 )
 _OF_RUN: Final = """
     SELECT host, pid, executor, designs, seconds, failures, updated_ns FROM worker

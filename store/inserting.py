@@ -9,6 +9,8 @@ from functools import cache
 from itertools import chain
 from typing import Any, Final
 
+from store.connections import Driver
+
 Row = tuple[Any, ...]
 TOGETHER: Final = 50
 """Rows that one statement inserts; with more of them, SQLite takes longer to bind them than it saves."""
@@ -22,8 +24,12 @@ class Into:
     columns: tuple[str, ...]
     conflict: str = ""
 
-    def insert(self, driver: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    def insert(self, driver: Driver, rows: Sequence[Row]) -> None:
         """Rows in the columns' order, all in the caller's transaction."""
+        if not isinstance(driver, sqlite3.Connection):
+            server: Any = driver
+            server.insert(self.table, self.columns, rows, self.conflict)
+            return
         whole = len(rows) // TOGETHER * TOGETHER
         if whole:
             names, values = self._filled(rows[:whole])

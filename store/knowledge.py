@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlalchemy import Connection, insert, select
 
+from store.connections import taking_turns
 from store.errors import DamagedLabError, UnknownModelError
 from store.names import MODEL, RUN
 from store.rows import ModelHead, RunHead, RunSource, check_json
@@ -80,6 +81,7 @@ def run_heads(connection: Connection, simulator: str | None, uuids: Iterable[str
 def keep_model(connection: Connection, new: NewModel) -> ModelHead:
     """Store a model; one of the same content is there already and stays."""
     key = digest(new.content)
+    taking_turns(connection, key)
     values: dict[str, object] = {field.name: getattr(new, field.name) for field in fields(NewModel)}
     values |= {"key": key, "size": len(new.content), "created_ns": time.time_ns()}
     if connection.execute(select(MODEL.c.id).where(MODEL.c.key == key)).first() is None:

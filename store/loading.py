@@ -16,12 +16,13 @@ from sqlalchemy import Table
 
 from store import chunks
 from store.accuracies import row_digest
-from store.connections import connect, explained
-from store.dumping import Record
-from store.errors import BadExportError, BadRowError, DamagedLabError
+from store.address import Address, Where
+from store.connections import connect, explained, transaction
+from store.dumping import Record, everything, records
+from store.errors import BadExportError, BadRowError, DamagedLabError, NewerLabError
 from store.lines import Numbered
 from store.merging import Source, examined
-from store.migrations import make_ready
+from store.migrations import SCHEMA, make_ready
 from store.rows import METRICS, ChunkHead, check_json
 from store.steps import digest
 from store.tables import Base
@@ -40,17 +41,49 @@ def loaded(path: Path, records: Iterable[Numbered], busy_seconds: float) -> Iter
     """
     with TemporaryDirectory(prefix="dse-import-") as folder:
         file = Path(folder) / "import.db"
-        make_ready(file, busy_seconds)
-        with explained(file), closing(connect(file, "rw", busy_seconds)) as connection:
-            connection.execute("PRAGMA foreign_keys = ON")  # the line that refers to nothing is then told
-            connection.execute("PRAGMA synchronous = OFF")  # nobody misses this file after a power cut
-            connection.execute("BEGIN")
-            _store(connection, records, path)
-            connection.execute("COMMIT")
+        _fill(file, records, path, busy_seconds)
         yield examined(Source(path, file, "ro"), busy_seconds)
 
 
-def _store(connection: sqlite3.Connection, records: Iterable[Numbered], path: Path) -> None:
+@contextmanager
+def fetched(address: Address, busy_seconds: float) -> Iterator[Source]:
+    """The lab on a server as one in a file that has been found fit to be merged; it ends with the context."""
+    with TemporaryDirectory(prefix="dse-fetch-") as folder:
+        file = Path(folder) / "copy.db"
+        copy(address, file, busy_seconds)
+        yield examined(Source(address, file, "ro"), busy_seconds)
+
+
+def copy(address: Address, file: Path, busy_seconds: float) -> None:
+    """The lab on a server as it is at one moment, into a new file."""
+    from store import server
+
+    server.check_readable(address, busy_seconds, SCHEMA.version)
+    engine = server.reader(address, busy_seconds)
+    try:
+        with transaction(engine, address) as connection:
+            found = server.schema(connection)
+            if found > SCHEMA.version:
+                raise NewerLabError(
+                    f"{address} has schema {found}, this program knows {SCHEMA.version}: update the program to copy it."
+                )
+            _fill(file, enumerate(records(connection, everything()), 1), address, busy_seconds)
+    finally:
+        engine.dispose()
+
+
+def _fill(file: Path, records: Iterable[Numbered], path: Where, busy_seconds: float) -> None:
+    """A lab of its own from records, whose numbers it keeps."""
+    make_ready(file, busy_seconds)
+    with explained(file), closing(connect(file, "rw", busy_seconds)) as connection:
+        connection.execute("PRAGMA foreign_keys = ON")  # the line that refers to nothing is then told
+        connection.execute("PRAGMA synchronous = OFF")  # nobody misses this file after a power cut
+        connection.execute("BEGIN")
+        _store(connection, records, path)
+        connection.execute("COMMIT")
+
+
+def _store(connection: sqlite3.Connection, records: Iterable[Numbered], path: Where) -> None:
     statements = {name: _Statements(table) for name, table in Base.metadata.tables.items()}
     for number, record in records:
         try:

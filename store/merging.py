@@ -3,6 +3,8 @@
 The other lab may come from a stranger. It is opened read-only, nothing of its schema is trusted, and it is refused
 unless it is sound (module `verifying`) and its tables are exactly ours: no trigger, view, virtual table, generated
 column or index on an expression, which would compute in our name. Blobs are copied by the byte, never read.
+Between a file and a server, or two servers, the rows travel: from a server into a file for the time of the merge, which
+is examined as any other; and to a server into temporary tables, on which the statements are the same.
 
 A run on both sides is one run, continued on one of them: the side that is further on counts. So it is with a training
 that has not ended, and one whose accuracy is known to either has. Runs and models keep the
@@ -20,17 +22,17 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, RowMapping, and_, func, literal, not_, select
 from sqlalchemy import delete as remove
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import IntegrityError
 
 from store.accuracies_merged import take_accuracies, take_trainings
-from store.connections import connect, explained, reader, transaction
+from store.address import Address, Where
+from store.connections import connect, driver_of, explained, reader, taking_turns, transaction
 from store.errors import BusyRunError, ConflictError, DamagedLabError, NewerLabError, NotALabError, StoreError
 from store.migrations import SCHEMA, check_readable, identify, make_ready
 from store.owner import this_process
 from store.place import check_place
 from store.runs import by_id, live_status
-from store.sides import OURS, THEIRS, alike
+from store.sides import OURS, THEIRS, alike, insert
 from store.tables import Base
 from store.verifying import problems
 
@@ -69,18 +71,26 @@ class Merged:
 class Source:
     """Another lab that has been found fit to be merged."""
 
-    path: Path  # as its user calls it
+    path: Where  # as its user calls it
     file: Path  # what is read: the same, or a migrated copy
     mode: str
 
 
 @contextmanager
-def opened(path: Path, busy_seconds: float) -> Iterator[Source]:
-    """The lab at `path`, examined; of an older schema a migrated copy, which ends with the context.
+def opened(path: Where, busy_seconds: float) -> Iterator[Source]:
+    """The lab at `path`, examined; of an older schema a migrated copy, of one on a server a copy in a file.
+
+    A copy ends with the context.
 
     Raises:
         LabError: it is no lab, is damaged or tampered with, or a newer program has written it.
     """
+    if isinstance(path, Address):
+        from store.loading import fetched
+
+        with fetched(path, busy_seconds) as source:
+            yield source
+        return
     check_place(path, create=False, readonly=True)
     mode = check_readable(path, busy_seconds, _ANY)
     with explained(path), closing(connect(path, mode, busy_seconds)) as connection:
@@ -103,9 +113,11 @@ def opened(path: Path, busy_seconds: float) -> Iterator[Source]:
         yield examined(Source(path, copy, "ro"), busy_seconds)
 
 
-def merge(writing: Engine, lab: Path, source: Source) -> Merged:
+def merge(writing: Engine, lab: Where, source: Source) -> Merged:
     """Take over all that `source` has and the lab has not, in one transaction."""
-    if lab.samefile(source.path):
+    if isinstance(lab, Address):
+        return _merge_into_server(writing, lab, source)
+    if isinstance(source.path, Path) and lab.samefile(source.path):
         raise NotALabError(f"{source.path} is the lab itself: give the other one.")
     with explained(lab), writing.connect() as connection:
         driver: Any = connection.connection.driver_connection
@@ -121,6 +133,35 @@ def merge(writing: Engine, lab: Path, source: Source) -> Merged:
             ) from error
         finally:
             driver.execute("DETACH other")
+
+
+def _merge_into_server(writing: Engine, lab: Address, source: Source) -> Merged:
+    """The other lab's rows lie in temporary tables of the same names meanwhile."""
+    if lab == source.path:
+        raise NotALabError(f"{source.path} is the lab itself: give the other one.")
+    with explained(lab), writing.connect() as connection:
+        connection = connection.execution_options(schema_translate_map={"other": "pg_temp"}, preserve_rowcount=True)
+        try:
+            with connection.begin():
+                taking_turns(connection, b"merge")
+                _bring(connection, source)
+                return _take_over(connection, source)
+        except IntegrityError as error:
+            said = str(error.orig).splitlines()[0]
+            raise DamagedLabError(f"{source.path} holds what no lab may hold ({said}); nothing was merged.") from error
+
+
+def _bring(connection: Connection, source: Source) -> None:
+    """The rows of the other lab, as they are at one moment; ours stay the tables that a plain name means."""
+    connection.exec_driver_sql("SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)")
+    driver: Any = driver_of(connection)
+    with closing(connect(source.file, source.mode, 1.0)) as other:
+        other.execute("BEGIN")
+        for name, table in OURS.items():
+            names = ", ".join(f'"{column.name}"' for column in table.columns)
+            driver.execute(f"CREATE TEMP TABLE {name} (LIKE {name}) ON COMMIT DROP")
+            driver.copy(f"pg_temp.{name}", names, other.execute(f"SELECT {names} FROM {name}"))  # noqa: S608
+            driver.execute(f"ANALYZE pg_temp.{name}")
 
 
 def _copy_migrated(path: Path, mode: str, copy: Path, busy_seconds: float) -> None:
@@ -165,7 +206,7 @@ _INDICES: Final = """
 """
 
 
-def _check_shape(connection: Connection, schema: str, path: Path) -> None:
+def _check_shape(connection: Connection, schema: str, path: Where) -> None:
     """Refuse a lab of our schema that computes something, or lacks something."""
     ask = connection.exec_driver_sql
     if ask(f"PRAGMA {schema}.user_version").scalar_one() != SCHEMA.version:
@@ -199,7 +240,7 @@ def _take_over(connection: Connection, source: Source) -> Merged:
     return merged + Merged(models=models, accuracies=accuracies, differing=differing, trainings=trainings)
 
 
-def _take_contexts(connection: Connection, path: Path) -> Merged:
+def _take_contexts(connection: Connection, path: Where) -> Merged:
     theirs, ours, merged = THEIRS["context"], OURS["context"], Merged()
     content = ("simulator", "fingerprint", "layer")
     unlike = select(ours.c.id).join(theirs, theirs.c.key == ours.c.key).where(not_(alike(ours, theirs, content)))
@@ -208,7 +249,7 @@ def _take_contexts(connection: Connection, path: Path) -> Merged:
         raise ConflictError(f"{path} has another context under the key of ours {number}: it is not merged.")
     names = ("key", *content)
     missing = select(*(theirs.c[name] for name in names)).where(theirs.c.key.not_in(select(ours.c.key)))
-    added = connection.execute(insert(ours).from_select(names, missing.order_by(theirs.c.id))).rowcount
+    added = connection.execute(insert(connection, ours).from_select(names, missing.order_by(theirs.c.id))).rowcount
     pairs = select(theirs.c.id, ours.c.id).join(ours, ours.c.key == theirs.c.key).order_by(theirs.c.id)
     for their_id, our_id in connection.execute(pairs).all():
         merged += _take_evaluations(connection, their_id, our_id)
@@ -223,7 +264,7 @@ def _take_evaluations(connection: Connection, their_id: int, our_id: int) -> Mer
     differing = connection.execute(unlike).scalar_one()
     names = ("context_id", "key", *_OUTCOME)
     rows = select(literal(our_id), *(theirs.c[name] for name in names[1:])).where(here).order_by(theirs.c.key)
-    added = connection.execute(insert(ours).from_select(names, rows).on_conflict_do_nothing()).rowcount
+    added = connection.execute(insert(connection, ours).from_select(names, rows).on_conflict_do_nothing()).rowcount
     theirs_told, ours_told = THEIRS["evaluation_detail"], OURS["evaluation_detail"]
     told = both.join(
         theirs_told, and_(theirs_told.c.context_id == theirs.c.context_id, theirs_told.c.key == theirs.c.key)
@@ -234,7 +275,9 @@ def _take_evaluations(connection: Connection, their_id: int, our_id: int) -> Mer
         .where(here, alike(ours, theirs, _OUTCOME))  # the detail of one outcome does not fit another
         .order_by(theirs.c.key)
     )
-    connection.execute(insert(ours_told).from_select(["context_id", "key", "detail"], details).on_conflict_do_nothing())
+    connection.execute(
+        insert(connection, ours_told).from_select(["context_id", "key", "detail"], details).on_conflict_do_nothing()
+    )
     return Merged(evaluations=added, differing=differing)
 
 
@@ -242,7 +285,7 @@ def _take_models(connection: Connection) -> int:
     theirs, ours = THEIRS["source_model"], OURS["source_model"]
     names = [column.name for column in ours.columns if column.name != "id"]
     missing = select(*(theirs.c[name] for name in names)).where(theirs.c.key.not_in(select(ours.c.key)))
-    return connection.execute(insert(ours).from_select(names, missing.order_by(theirs.c.id))).rowcount
+    return connection.execute(insert(connection, ours).from_select(names, missing.order_by(theirs.c.id))).rowcount
 
 
 def _both_heads() -> Any:
@@ -260,7 +303,7 @@ def _both_heads() -> Any:
     )
 
 
-def _take_run(connection: Connection, head: RowMapping, path: Path) -> Merged:
+def _take_run(connection: Connection, head: RowMapping, path: Where) -> Merged:
     if head["our_id"] is None:
         _copy_run(connection, head["their_id"], None, 0)
         return Merged(runs=1, points=head["their_points"] + head["their_chunk_points"])
@@ -269,7 +312,7 @@ def _take_run(connection: Connection, head: RowMapping, path: Path) -> Merged:
     if [head[f"their_{name}"] for name in age] <= [head[f"our_{name}"] for name in age]:
         _copy_rows(connection, KEPT, head["their_id"], head["our_id"])
         return Merged(known=1)
-    run = by_id(connection, head["our_id"])
+    run = by_id(connection, head["our_id"], to_change=True)
     if live_status(run, this_process()) in ("running", "queued"):
         raise BusyRunError(
             f"Run {run.id} is further on in {path}, but process {run.pid} on {run.host} is working on it here: "
@@ -280,7 +323,7 @@ def _take_run(connection: Connection, head: RowMapping, path: Path) -> Merged:
     return Merged(continued=1, points=added)
 
 
-def _refuse_unlike(connection: Connection, head: RowMapping, path: Path) -> None:
+def _refuse_unlike(connection: Connection, head: RowMapping, path: Where) -> None:
     """Refuse two runs of one uuid that are not one run, further on in one of the labs."""
     point, chunk = (
         _first_unlike(connection, head, "point", "seq", ("step", "codes", *_OUTCOME)),
@@ -318,7 +361,7 @@ def _copy_run(connection: Connection, their_id: int, our_id: int | None, epoch: 
     values["wish"] = None
     values["epoch"] = max(values["epoch"], epoch)
     if our_id is None:
-        our_id = connection.execute(insert(ours).values(values).returning(ours.c.id)).scalar_one()
+        our_id = connection.execute(insert(connection, ours).values(values).returning(ours.c.id)).scalar_one()
     else:
         for name in reversed([name for name in OF_RUN if name != KEPT]):
             connection.execute(remove(OURS[name]).where(OURS[name].c.run_id == our_id))
@@ -331,5 +374,5 @@ def _copy_rows(connection: Connection, table: str, their_id: int, our_id: int) -
     theirs, ours = THEIRS[table], OURS[table]
     names = [column.name for column in ours.columns if column.name not in ("id", "run_id")]
     rows = select(literal(our_id), *(theirs.c[name] for name in names)).where(theirs.c.run_id == their_id)
-    copied = insert(ours).from_select(["run_id", *names], rows.order_by(*theirs.primary_key))
+    copied = insert(connection, ours).from_select(["run_id", *names], rows.order_by(*theirs.primary_key))
     connection.execute(copied.on_conflict_do_nothing() if table == KEPT else copied)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import REAL, Double, Integer, LargeBinary, TableClause, Text, column, table
+from sqlalchemy import REAL, BigInteger, Double, Integer, LargeBinary, TableClause, Text, column, table
 from sqlalchemy.types import TypeEngine
 
-INTEGER: Final = Integer()
+INTEGER: Final = Integer().with_variant(BigInteger(), "postgresql")
 TEXT: Final = Text()
 BLOB: Final = LargeBinary()
 FLOAT: Final[TypeEngine[Any]] = Double().with_variant(REAL(), "sqlite")

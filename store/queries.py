@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable
-from typing import Final
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from store.connections import Driver
 from store.errors import DamagedLabError, UnknownContextError
-from store.rows import Checkpoint, Context, Evaluation, Point, Progress
+from store.rows import ALL, Checkpoint, Context, Evaluation, Point, Progress
 from store.steps import digest
 
 _EVALUATION: Final = """
@@ -47,12 +48,23 @@ _HISTORY: Final = """
 """
 
 
-def lookup(driver: sqlite3.Connection, context: bytes, keys: Iterable[bytes]) -> dict[bytes, Evaluation]:
+def lookup(driver: Driver, context: bytes, keys: Iterable[bytes]) -> dict[bytes, Evaluation]:
     """What the cache knows of these keys."""
     number = driver.execute(_CONTEXT_ID, (context,)).fetchone()
     wanted = sorted(set(keys)) if number is not None else []
-    rows = (driver.execute(_EVALUATION, (*number, key)).fetchone() for key in wanted)
-    return {row[0]: Evaluation(context, *row) for row in rows if row is not None}
+    return {row[0]: Evaluation(context, *row) for row in _each(driver, [(*number, key) for key in wanted])}
+
+
+def _each(driver: Driver, wanted: Sequence[tuple[int, bytes]]) -> Iterator[tuple[Any, ...]]:
+    """What is known of these, one by one."""
+    if not isinstance(driver, sqlite3.Connection):
+        server: Any = driver
+        yield from server.first_of_each(_EVALUATION, wanted)
+        return
+    for values in wanted:
+        row = driver.execute(_EVALUATION, values).fetchone()
+        if row is not None:
+            yield row
 
 
 def contexts(connection: Connection, numbers: Collection[int] | None) -> list[Context]:
@@ -74,7 +86,7 @@ def evaluations(connection: Connection, context: bytes, after_key: bytes, limit:
 
 def points(connection: Connection, run_id: int, after_seq: int, limit: int | None, with_detail: bool) -> list[Point]:
     query = _POINTS_IN_FULL if with_detail else _POINTS
-    rows = connection.exec_driver_sql(query, (run_id, after_seq, -1 if limit is None else limit))
+    rows = connection.exec_driver_sql(query, (run_id, after_seq, ALL if limit is None else limit))
     return [_point(tuple(row)) for row in rows]
 
 
@@ -87,7 +99,7 @@ def _point(row: tuple[object, ...]) -> Point:
 
 
 def history(connection: Connection, run_id: int, after_step: int, limit: int | None) -> list[Progress]:
-    rows = connection.exec_driver_sql(_HISTORY, (run_id, after_step, -1 if limit is None else limit))
+    rows = connection.exec_driver_sql(_HISTORY, (run_id, after_step, ALL if limit is None else limit))
     return [Progress(*row) for row in rows]
 
 

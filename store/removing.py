@@ -54,7 +54,7 @@ def remove(connection: Connection, numbers: Sequence[int]) -> None:
     from store.tables import Base  # takes longer to load than a command that only asks to run
 
     for number in numbers:
-        check_removable(by_id(connection, number))
+        check_removable(by_id(connection, number, to_change=True))
     for number in numbers:
         for table in reversed(Base.metadata.sorted_tables):  # faster than a cascade, which goes row by row
             if "run_id" in table.c:

@@ -21,6 +21,8 @@ STATUSES: Final[tuple[Status, ...]] = ("queued", "running", "paused", "done", "i
 Wish = Literal["pause", "cancel"]
 """What somebody asks of a run that is being worked on."""
 WISHES: Final[tuple[Wish, ...]] = ("pause", "cancel")
+ALL: Final = 2**63 - 1
+"""A limit that is none."""
 METRICS: Final = ("latency_cycles", "energy_pj", "area_um2", "accuracy")
 """The columns of an outcome. A design that can be built has the first three; accuracy, where somebody measures it."""
 

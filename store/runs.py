@@ -54,14 +54,17 @@ class NewRun:
 def create(connection: Connection, new: NewRun) -> Run:
     now_ns = time.time_ns()
     values: dict[str, object] = {field.name: getattr(new, field.name) for field in fields(NewRun)}
+    values["asynchronous"] = int(new.asynchronous)
     values |= dict.fromkeys(("steps", "points", "evaluations", "hits", "feasible", "front_size", "epoch"), 0)
     values |= {"uuid": uuid.uuid4().hex, "status": "queued", "created_ns": now_ns, "updated_ns": now_ns}
     values |= {"heartbeat_ns": now_ns, **asdict(this_process())}  # who dies before it begins leaves nothing queued
     return by_id(connection, connection.execute(insert(RUN).values(values).returning(RUN.c.id)).scalar_one())
 
 
-def by_id(connection: Connection, run_id: int) -> Run:
-    runs = _fetch(connection, select(*_COLUMNS).where(RUN.c.id == run_id))
+def by_id(connection: Connection, run_id: int, *, to_change: bool = False) -> Run:
+    """The run; `to_change` keeps others from changing it until the transaction ends, where they could meanwhile."""
+    query = select(*_COLUMNS).where(RUN.c.id == run_id)
+    runs = _fetch(connection, query.with_for_update() if to_change else query)
     if not runs:
         raise UnknownRunError(_unknown(connection, str(run_id)))
     return runs[0]
@@ -157,7 +160,7 @@ def claim(connection: Connection, run_id: int) -> int:
     One that waits for its turn elsewhere loses it: it begins here and now. What was asked of an owner that has gone is
     forgotten.
     """
-    run, here = by_id(connection, run_id), this_process()
+    run, here = by_id(connection, run_id, to_change=True), this_process()
     own = run.status == "running" and owner_of(run) == here
     if not own:
         check_idle(run, here)

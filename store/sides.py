@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, FromClause, MetaData, and_
+from sqlalchemy import ColumnElement, Connection, FromClause, MetaData, and_
+from sqlalchemy.dialects import postgresql, sqlite
 
+from store.connections import is_server
 from store.tables import Base
 
 OURS: Final = Base.metadata.tables
@@ -14,6 +16,11 @@ THEIRS: Final = {
     table.name: table.to_metadata(_ELSEWHERE, schema="other").alias(f"their_{table.name}")
     for table in Base.metadata.sorted_tables
 }
+
+
+def insert(connection: Connection, into: Any) -> Any:
+    """An insertion that can be told what to do about a conflict, as each kind of database has its own."""
+    return postgresql.insert(into) if is_server(connection) else sqlite.insert(into)
 
 
 def alike(ours: FromClause, theirs: FromClause, names: tuple[str, ...]) -> ColumnElement[bool]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, Connection, LargeBinary, Table, Text, case, cast, func, literal, select
 
+from store.connections import is_server
 from store.tables import Base
 
 _CONTEXTS: Final = """
@@ -14,7 +15,8 @@ _CONTEXTS: Final = """
     FROM context AS c LEFT JOIN evaluation AS e ON e.context_id = c.id GROUP BY c.id ORDER BY c.id
 """
 _RUNS: Final = """
-    SELECT simulator, fingerprint, count(*), sum(points), sum(evaluations), sum(hits)
+    SELECT simulator, fingerprint, count(*), CAST(sum(points) AS BIGINT), CAST(sum(evaluations) AS BIGINT),
+        CAST(sum(hits) AS BIGINT)
     FROM run GROUP BY simulator, fingerprint ORDER BY simulator, fingerprint
 """
 
@@ -66,15 +68,25 @@ class Statistics:
 
 def statistics(connection: Connection) -> Statistics:
     """Counts everything, so it reads everything once."""
-    page_size, pages, free = (_pragma(connection, name) for name in ("page_size", "page_count", "freelist_count"))
+    schema, size, free = _place(connection)
     return Statistics(
-        schema=_pragma(connection, "user_version"),
-        size=page_size * pages,
-        free=page_size * free,
+        schema=schema,
+        size=size,
+        free=free,
         tables=tuple(_size(connection, table) for table in Base.metadata.sorted_tables),
         contexts=tuple(ContextSize(*row) for row in connection.exec_driver_sql(_CONTEXTS)),
         runs=tuple(RunsOf(*row) for row in connection.exec_driver_sql(_RUNS)),
     )
+
+
+def _place(connection: Connection) -> tuple[int, int, int]:
+    """Schema, bytes, and how many of them hold nothing, which a server does not tell."""
+    if is_server(connection):
+        from store import server
+
+        return server.schema(connection), server.size(connection), 0
+    page_size, pages, free = (_pragma(connection, name) for name in ("page_size", "page_count", "freelist_count"))
+    return _pragma(connection, "user_version"), page_size * pages, page_size * free
 
 
 def _pragma(connection: Connection, name: str) -> int:
@@ -82,9 +94,16 @@ def _pragma(connection: Connection, name: str) -> int:
 
 
 def _size(connection: Connection, table: Table) -> TableSize:
-    held = sum((_bytes(column) for column in table.columns), literal(0))
+    count = _octets if is_server(connection) else _bytes
+    held = sum((count(column) for column in table.columns), literal(0))
     rows, size = connection.execute(select(func.count(), func.coalesce(func.sum(held), 0)).select_from(table)).one()
-    return TableSize(table.name, rows, size)
+    return TableSize(table.name, rows, int(size))
+
+
+def _octets(column: Column[Any]) -> ColumnElement[int]:
+    if isinstance(column.type, LargeBinary | Text):
+        return func.coalesce(func.octet_length(column), 0)
+    return case((column.is_(None), 0), else_=8)
 
 
 def _bytes(column: Column[Any]) -> ColumnElement[int]:

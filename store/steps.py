@@ -6,7 +6,6 @@ points, front or checkpoint: those of a resumed run equal those of an uninterrup
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Final, NoReturn
 from sqlalchemy import Connection
 
 from store import chunks
-from store.connections import Committing
+from store.connections import Committing, Driver
 from store.encoding import Encoded
 from store.errors import BadRowError, NotInTurnError
 from store.inserting import Into
@@ -69,7 +68,7 @@ class BeingStored:
         self._committing.wait()
 
 
-def store(driver: sqlite3.Connection, run_id: int, epoch: int, step: Content) -> Wish | None:
+def store(driver: Driver, run_id: int, epoch: int, step: Content) -> Wish | None:
     """Write a whole step, and tell what is asked of the run's owner.
 
     Raises:
@@ -86,7 +85,7 @@ def store(driver: sqlite3.Connection, run_id: int, epoch: int, step: Content) ->
     return wish
 
 
-def _advance(driver: sqlite3.Connection, run_id: int, epoch: int, history: Progress, added: int) -> Wish | None:
+def _advance(driver: Driver, run_id: int, epoch: int, history: Progress, added: int) -> Wish | None:
     """Move the run's head on by one step, and tell what is asked of its owner."""
     now_ns = time.time_ns()
     head = (*history[:8], now_ns, now_ns)
@@ -115,7 +114,7 @@ def refuse(connection: Connection, run_id: int, epoch: int, step: Content) -> No
     )
 
 
-def add_points(driver: sqlite3.Connection, run_id: int, points: Sequence[Point], history: Progress) -> None:
+def add_points(driver: Driver, run_id: int, points: Sequence[Point], history: Progress) -> None:
     first = history.points - len(points)
     for index, point in enumerate(points):
         if point.seq != first + index or point.step != history.step:
@@ -128,12 +127,12 @@ def add_points(driver: sqlite3.Connection, run_id: int, points: Sequence[Point],
     _POINT_DETAIL.insert(driver, [(run_id, p.seq, p.detail) for p in points if p.detail is not None])
 
 
-def add_evaluations(driver: sqlite3.Connection, contexts: Sequence[Context], evaluations: Sequence[Evaluation]) -> None:
+def add_evaluations(driver: Driver, contexts: Sequence[Context], evaluations: Sequence[Evaluation]) -> None:
     """Into the cache. What is there already stays: simulators are deterministic, so it says the same."""
     for context in contexts:
         check_json("layer", context.layer)
     _check_texts(evaluations)
-    _CONTEXT.insert(driver, contexts)
+    _CONTEXT.insert(driver, sorted(contexts))  # in one order, or two writers may wait for each other
     ids = {key: _context_id(driver, key) for key in {row.context for row in evaluations}}
     ordered = sorted(evaluations, key=itemgetter(1))  # for the tree's sake
     if len(ids) > 1:
@@ -151,7 +150,7 @@ def _check_texts(rows: Sequence[Point] | Sequence[Evaluation]) -> None:
         check_json("detail", text)
 
 
-def set_front(driver: sqlite3.Connection, run_id: int, front: Iterable[int]) -> None:
+def set_front(driver: Driver, run_id: int, front: Iterable[int]) -> None:
     """Make exactly these points (by seq) the run's front, touching only what changes."""
     now = {int(seq) for seq in front}
     before = {seq for (seq,) in driver.execute("SELECT seq FROM front WHERE run_id = ?", (run_id,))}
@@ -161,13 +160,13 @@ def set_front(driver: sqlite3.Connection, run_id: int, front: Iterable[int]) -> 
     _FRONT.insert(driver, [(run_id, seq) for seq in sorted(now - before)])
 
 
-def add_history(driver: sqlite3.Connection, run_id: int, history: Progress) -> None:
+def add_history(driver: Driver, run_id: int, history: Progress) -> None:
     check_json("best", history.best)
     check_json("asked", history.asked)
     _HISTORY.insert(driver, [(run_id, *history)])
 
 
-def set_checkpoint(driver: sqlite3.Connection, run_id: int, step: int, state: bytes) -> None:
+def set_checkpoint(driver: Driver, run_id: int, step: int, state: bytes) -> None:
     _CHECKPOINT.insert(driver, [(run_id, step, state, digest(state))])
 
 
@@ -176,7 +175,7 @@ def digest(state: bytes) -> bytes:
     return blake2b(state, digest_size=16).digest()
 
 
-def _context_id(driver: sqlite3.Connection, key: bytes) -> int:
+def _context_id(driver: Driver, key: bytes) -> int:
     row = driver.execute("SELECT id FROM context WHERE key = ?", (key,)).fetchone()
     if row is None:
         raise BadRowError(f"An evaluation refers to the context {key.hex()}, which neither the lab nor the step has.")

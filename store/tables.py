@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     CheckConstraint,
+    ColumnElement,
     Connection,
     ForeignKeyConstraint,
     Index,
@@ -22,9 +23,10 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.ext.compiler import compiles
 from sqlmodel import Field, SQLModel
 
-from store.names import FLOAT
+from store.names import FLOAT, INTEGER
 from store.rows import METRICS, STATUSES, WISHES
 
 STRICT: Final = {"sqlite_strict": True}
@@ -32,6 +34,31 @@ CLUSTERED: Final = {"sqlite_strict": True, "sqlite_with_rowid": False}
 
 # Any: sqlmodel's annotation asks for a class where it takes an instance.
 _Real: Final[Any] = FLOAT
+
+
+class _Condition(ColumnElement[bool]):
+    """What SQLite checks, as written; each server in its own words."""
+
+    inherit_cache = False
+
+    def __init__(self, sql: str) -> None:
+        self.sql = sql
+
+
+@compiles(_Condition)
+def _as_written(condition: _Condition, *_: Any, **__: Any) -> str:
+    return condition.sql
+
+
+@compiles(_Condition, "postgresql")
+def _for_server(condition: _Condition, *_: Any, **__: Any) -> str:
+    """NaN is greater than infinity there, so that it is refused, too."""
+    finite = condition.sql.replace("9e999", "CAST('Infinity' AS DOUBLE PRECISION)")
+    return finite.replace("NOT GLOB '*[^0-9a-f]*'", "!~ '[^0-9a-f]'")
+
+
+def _check(sql: str, name: str) -> CheckConstraint:
+    return CheckConstraint(_Condition(sql), name=name)
 
 
 def _size(column: str, least: int, most: int) -> CheckConstraint:
@@ -44,9 +71,9 @@ def _outcome() -> tuple[CheckConstraint, ...]:
     either = " AND ".join(f"({cost} IS NULL) = (infeasible IS NOT NULL)" for cost in costs)
     return (
         CheckConstraint(either, name="metrics_or_infeasible"),
-        *(CheckConstraint(f"{cost} >= 0 AND {cost} < 9e999", name=f"{cost}_finite") for cost in costs),
-        CheckConstraint("accuracy IS NULL OR infeasible IS NULL", name="accuracy_or_infeasible"),
-        CheckConstraint("abs(accuracy) < 9e999", name="accuracy_finite"),
+        *(_check(f"{cost} >= 0 AND {cost} < 9e999", f"{cost}_finite") for cost in costs),
+        _check("accuracy IS NULL OR infeasible IS NULL", "accuracy_or_infeasible"),
+        _check("abs(accuracy) < 9e999", "accuracy_finite"),
     )
 
 
@@ -113,11 +140,11 @@ class RunTable(Base, table=True):
         Index("run_by_task", "task_key"),
         CheckConstraint(f"status IN {STATUSES!r}", name="status_known"),
         CheckConstraint(f"wish IN {WISHES!r}", name="wish_known"),
-        CheckConstraint("length(uuid) = 32 AND uuid NOT GLOB '*[^0-9a-f]*'", name="uuid_hex"),
+        _check("length(uuid) = 32 AND uuid NOT GLOB '*[^0-9a-f]*'", "uuid_hex"),
         CheckConstraint("status <> 'running' OR pid IS NOT NULL", name="running_has_owner"),
         CheckConstraint("batch > 0", name="batch_positive"),
         CheckConstraint("asynchronous IN (0, 1)", name="asynchronous_flag"),
-        CheckConstraint("abs(hypervolume) < 9e999", name="hypervolume_finite"),
+        _check("abs(hypervolume) < 9e999", "hypervolume_finite"),
         _size("task_key", 1, 64),
         {**STRICT, "sqlite_autoincrement": True},  # the number of a removed run is not given to another
     )
@@ -195,7 +222,7 @@ class HistoryTable(Base, table=True):
     __tablename__ = "history"
     __table_args__ = (
         _of_run(),
-        CheckConstraint("abs(hypervolume) < 9e999", name="hypervolume_finite"),
+        _check("abs(hypervolume) < 9e999", "hypervolume_finite"),
         CLUSTERED,
     )
 
@@ -269,7 +296,7 @@ class RunSourceTable(Base, table=True):
         _of_run(),
         UniqueConstraint("run_id", "source_uuid"),
         CheckConstraint("points > 0", name="points_positive"),
-        CheckConstraint("length(source_uuid) = 32 AND source_uuid NOT GLOB '*[^0-9a-f]*'", name="source_uuid_hex"),
+        _check("length(source_uuid) = 32 AND source_uuid NOT GLOB '*[^0-9a-f]*'", "source_uuid_hex"),
         CLUSTERED,
     )
 
@@ -338,7 +365,7 @@ class AccuracyTable(Base, table=True):
         CheckConstraint("accuracy BETWEEN 0 AND 1 AND validation BETWEEN 0 AND 1", name="parts_of_one"),
         CheckConstraint("parameters > 0 AND macs > 0", name="size_positive"),
         CheckConstraint("best_epoch BETWEEN 1 AND epochs", name="epochs_counted"),
-        CheckConstraint("seconds >= 0 AND seconds < 9e999", name="seconds_finite"),
+        _check("seconds >= 0 AND seconds < 9e999", "seconds_finite"),
         STRICT,
     )
 
@@ -401,7 +428,7 @@ class WorkerTable(Base, table=True):
     __table_args__ = (
         _of_run(),
         CheckConstraint("designs >= 0 AND failures >= 0", name="counts_positive"),
-        CheckConstraint("seconds >= 0 AND seconds < 9e999", name="seconds_finite"),
+        _check("seconds >= 0 AND seconds < 9e999", "seconds_finite"),
         CLUSTERED,
     )
 
@@ -423,6 +450,16 @@ class TagTable(Base, table=True):
 
     run_id: int = Field(primary_key=True)
     word: str = Field(sa_type=Text, primary_key=True)
+
+
+_TEXT: Final = Text().with_variant(Text(collation="C"), "postgresql")  # ordered by bytes, as SQLite orders it
+
+for _table in Base.metadata.sorted_tables:
+    for _column in _table.columns:
+        if isinstance(_column.type, Integer):
+            _column.type = INTEGER
+        elif isinstance(_column.type, Text):
+            _column.type = _TEXT
 
 
 def create_tables(connection: Connection) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Engine
 
+from store.address import Address, Where
 from store.connections import connect, explained
 from store.errors import BackupError
 from store.migrations import SCHEMA, check_readable
@@ -20,15 +21,22 @@ from store.place import check_place
 _ANY: Final = replace(SCHEMA, version=0)  # before a migration is when a backup is wanted
 
 
-def back_up(lab: Path, copy: Path, busy_seconds: float) -> int:
+def back_up(lab: Where, copy: Path, busy_seconds: float) -> int:
     """Copy the lab at `lab` to a new file, compact and in one piece, and return its size in bytes.
 
+    Of a lab on a server the copy is a lab in a file, with the same numbers: merged into an empty database it is back.
     Runs go on meanwhile; the copy is the lab as it was at one moment. It appears under its name when it is whole.
 
     Raises:
         BackupError: there is something at `copy` already, or it cannot be written.
         LabError: there is no lab at `lab`, or it is damaged.
     """
+    if isinstance(lab, Address):
+        from store import loading
+
+        with new_file(copy) as part:
+            loading.copy(lab, part, busy_seconds)
+        return copy.stat().st_size
     check_place(lab, create=False, readonly=True)
     mode = check_readable(lab, busy_seconds, _ANY)
     with new_file(copy) as part, explained(lab), closing(connect(lab, mode, busy_seconds)) as connection:

@@ -1,13 +1,23 @@
 """Owns what every test gets: one Hypothesis profile, a home and a lab of its own, and a terminal like any other."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.postgres import Server, serving
+
 # Derandomized, so a red test is red for everyone; no deadline, as CI machines stall.
 settings.register_profile("workbench", derandomize=True, deadline=None, max_examples=60, print_blob=True)
 settings.load_profile("workbench")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server, one for each process that runs tests."""
+    with serving() as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)
@@ -19,6 +29,8 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     for variable in ("HOME", "USERPROFILE", "LOCALAPPDATA", "APPDATA"):
         monkeypatch.setenv(variable, str(home))
     monkeypatch.setenv("DSE_DB", str(home / "lab.db"))
+    for variable in ("PGPASSWORD", "PGPASSFILE", "PGSERVICE", "PGOPTIONS"):
+        monkeypatch.delenv(variable, raising=False)
     return home
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from store.address import Where
 from store.connections import Writing
 from store.database import Lab
 from store.errors import BusyRunError, StoreError
@@ -264,7 +265,7 @@ def test_a_run_says_that_it_lives_while_a_step_takes_long(lab, monkeypatch):
     assert later.heartbeat_ns > told.heartbeat_ns
 
 
-def work(path: Path, run_id: int) -> subprocess.Popen[str]:
+def work(path: Where, run_id: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.toy_worker", str(path), str(run_id)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -18,6 +18,9 @@ from json import loads
 from pathlib import Path
 from typing import Final
 
+from platformdirs import user_data_path
+
+from store.address import Address, Where
 from store.database import Lab
 from store.errors import FencedOutError
 from store.owner import this_process
@@ -51,8 +54,13 @@ def slots_here() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def log_path(lab: Path, run: Run) -> Path:
-    """Where a run that goes on by itself writes what it would have told its terminal."""
+def log_path(lab: Where, run: Run) -> Path:
+    """Where a run that goes on by itself writes what it would have told its terminal.
+
+    Beside a file; of a lab on a server, in the user's data folder of the machine that the run was begun on.
+    """
+    if isinstance(lab, Address):
+        return user_data_path("dse-workbench", appauthor=False) / "postgresql.logs" / f"{run.uuid}.log"
     return lab.with_name(f"{lab.name}.logs") / f"{run.uuid}.log"
 
 
@@ -87,15 +95,30 @@ def begin(
     return Begun(waiting, process.pid, log)
 
 
-def _process(lab: Path, run_id: int, log: Path, slots: int, options: Sequence[str]) -> subprocess.Popen[bytes]:
+def _process(lab: Where, run_id: int, log: Path, slots: int, options: Sequence[str]) -> subprocess.Popen[bytes]:
     """In a session of its own: no hang-up of a terminal reaches it, and no Ctrl-C."""
-    command = [sys.executable, "-P", "-m", "workbench.cli", "resume", str(run_id), "--db", str(lab.absolute())]
+    command = [sys.executable, "-P", "-m", "workbench.cli", "resume", str(run_id), "--db", full_name(lab)]
     command += ["--slots", str(slots), *options]
-    log.parent.mkdir(exist_ok=True)
+    log.parent.mkdir(parents=isinstance(lab, Address), exist_ok=True)
     with log.open("ab") as file:
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, **secrets(lab)},
         )
+
+
+def full_name(lab: Where) -> str:
+    """By which a process in any folder finds the lab; without a password, which others could read in its command."""
+    return str(lab if isinstance(lab, Address) else lab.absolute())
+
+
+def secrets(lab: Where) -> dict[str, str]:
+    """What a process is told of the lab in its environment."""
+    return {"PGPASSWORD": lab.password} if isinstance(lab, Address) and lab.password is not None else {}
 
 
 def wait_turn(lab: Lab, run_id: int, slots: int, should_stop: Callable[[], bool]) -> Iterator[int]:

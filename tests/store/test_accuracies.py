@@ -18,7 +18,7 @@ from store.database import Lab
 from store.errors import BadRowError, BusyTrainingError, DamagedLabError, FencedOutError
 from store.rows import Accuracy, UnfinishedTraining
 from store.tables import Base
-from tests.store.conftest import ROOT
+from tests.store.conftest import ROOT, file_of
 
 KEY = b"a key of 16 byte"
 
@@ -195,7 +195,7 @@ def test_an_owner_that_was_taken_for_dead_is_fenced_out(lab: Lab) -> None:
 def test_a_damaged_state_is_not_handed_out(lab: Lab) -> None:
     claim = claimed(lab)
     lab.keep_training(claim, 1, 0, b"state")
-    change(lab.path, "UPDATE training SET state = x'00'")
+    change(file_of(lab), "UPDATE training SET state = x'00'")
     with pytest.raises(DamagedLabError, match="An unfinished training of 'toynet' is damaged"):
         claimed(lab)
 

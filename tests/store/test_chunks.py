@@ -20,6 +20,7 @@ from store.encoding import encode
 from store.errors import BadRowError, DamagedLabError, FencedOutError, UnknownRunError
 from store.repeating import deflated
 from store.rows import METRICS, ChunkHead
+from tests.store.conftest import file_of
 from tests.store.toy_run import new_run
 
 SIZES = (8, 5, 6, 3, 7, 4, 9, 2, 8, 6, 5, 4)
@@ -188,7 +189,7 @@ def test_chunks_out_of_bounds_are_not_read(sweeping: tuple[Lab, int, int]) -> No
     for scale in (1.0, 1e6):
         some = sweep(100)
         lab.keep_chunk(run_id, epoch, Designs(some.codes, scale * some.latency_cycles, some.energy_pj, some.area_um2))
-    damage(lab.path, "UPDATE chunk SET content = x'00' WHERE number = 1")
+    damage(file_of(lab), "UPDATE chunk SET content = x'00' WHERE number = 1")
     assert [len(some) for some in lab.chunks(run_id, {"latency_cycles": (None, 1e9)})] == [100]
     with pytest.raises(DamagedLabError, match=r"Chunk 1 of run 1 is damaged"):
         list(lab.chunks(run_id, {"latency_cycles": (None, 1e12)}))
@@ -214,7 +215,7 @@ def damage(path: Path, statement: str) -> None:
 def test_what_was_changed_in_a_chunk_or_its_zones_is_noticed(sweeping: tuple[Lab, int, int], change: str) -> None:
     lab, run_id, epoch = sweeping
     lab.keep_chunk(run_id, epoch, sweep(500))
-    damage(lab.path, f"UPDATE chunk SET {change}")  # noqa: S608
+    damage(file_of(lab), f"UPDATE chunk SET {change}")  # noqa: S608
     with pytest.raises(DamagedLabError, match="Chunk 0 of run 1 is damaged"):
         list(lab.chunks(run_id))
 

@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.crash import KINDS, faults, kill_runs
 from store.database import Lab
-from tests.store.conftest import ROOT, Start
+from tests.store.conftest import ROOT, Start, file_of
 from tests.store.toy_run import BATCH, CONTEXT, fingerprint, new_run, work
 
 STEPS = 400
@@ -73,12 +73,12 @@ def test_the_checks_after_a_kill_find_what_a_kill_could_do(lab: Lab) -> None:
     """Otherwise the test above could not fail."""
     run = lab.create_run(new_run())
     list(work(lab, run.id, 3))
-    assert faults(lab.path) == []
+    assert faults(file_of(lab)) == []
     for number, harm in enumerate(HARMS, 2):
         list(work(lab, lab.create_run(new_run()).id, 3))
-        with closing(sqlite3.connect(lab.path)) as raw, raw:
+        with closing(sqlite3.connect(file_of(lab))) as raw, raw:
             raw.execute(f"{harm} = {number}")
-        assert faults(lab.path)[-1] == f"run {number} does not agree with its points", harm
+        assert faults(file_of(lab))[-1] == f"run {number} does not agree with its points", harm
 
 
 def test_two_writing_processes_and_a_reader_do_not_disturb_each_other(tmp_path: Path, start: Start) -> None:

@@ -18,6 +18,7 @@ from store.connections import _WRITER
 from store.database import Lab
 from store.errors import FullDiskError
 from tests.cli.conftest import SCRIPT, environment
+from tests.store.conftest import file_of
 from tests.store.test_crash import assert_consistent
 from tests.store.toy_run import fingerprint, new_run, work
 
@@ -136,7 +137,7 @@ def test_a_database_that_may_not_grow_keeps_whole_steps_only(tmp_path: Path, mon
     path, stored = tmp_path / "lab.db", 0
     with Lab.open(path) as lab:
         run = lab.create_run(new_run()).id
-    least, most = pages_of(path), pages_of(wanted.path)
+    least, most = pages_of(path), pages_of(file_of(wanted))
     assert most > least + 20
     for pages in range(least + 1, most, (most - least) // 5):
         with monkeypatch.context() as patch:

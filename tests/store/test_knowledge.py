@@ -14,6 +14,7 @@ from store.knowledge import NewModel
 from store.rows import ModelHead, RunHead, RunSource
 from store.steps import digest
 from store.tables import Base
+from tests.store.conftest import file_of
 from tests.store.toy_run import new_run, work
 
 
@@ -64,11 +65,11 @@ def test_a_source_that_cannot_be_is_refused_and_leaves_no_run(lab: Lab, wrong: R
 def test_a_source_may_go_and_the_run_still_says_that_it_was_one(lab: Lab) -> None:
     source = lab.create_run(new_run())
     run = lab.create_run(new_run(), [RunSource(source.uuid, 7)])
-    with closing(sqlite3.connect(lab.path)) as raw, raw:
+    with closing(sqlite3.connect(file_of(lab))) as raw, raw:
         raw.execute("PRAGMA foreign_keys = ON")
         raw.execute("DELETE FROM run WHERE id = ?", (source.id,))
     assert lab.run_sources(run.id) == [(source.uuid, 7)]
-    with closing(sqlite3.connect(lab.path)) as raw, raw:
+    with closing(sqlite3.connect(file_of(lab))) as raw, raw:
         raw.execute("PRAGMA foreign_keys = ON")
         raw.execute("DELETE FROM run WHERE id = ?", (run.id,))
         assert raw.execute("SELECT count(*) FROM run_source").fetchone() == (0,)
@@ -99,7 +100,7 @@ def test_a_model_is_kept_once_and_found_by_the_hash_of_its_content(lab: Lab) -> 
 
 def test_a_damaged_model_is_not_handed_out(lab: Lab) -> None:
     kept = lab.keep_model(new_model())
-    with closing(sqlite3.connect(lab.path)) as raw, raw:
+    with closing(sqlite3.connect(file_of(lab))) as raw, raw:
         raw.execute("UPDATE source_model SET content = x'00'")
     with pytest.raises(DamagedLabError, match="Source model 1 is damaged"):
         lab.model(kept.key)

@@ -18,6 +18,7 @@ from store.database import Lab
 from store.errors import FencedOutError, LockedLabError
 from store.owner import beating
 from tests.cli.conftest import environment
+from tests.store.conftest import file_of
 from tests.store.toy_run import new_run
 
 
@@ -90,7 +91,10 @@ def test_a_run_that_was_taken_over_is_left_by_its_old_owner_in_one_line(tmp_path
     process = with_session(tmp_path, LONG)
     try:
         with Lab.open(tmp_path / "lab.db") as lab:
-            with closing(sqlite3.connect(lab.path, timeout=30)) as raw, raw:  # as if on a host whose clock is far off
+            with (
+                closing(sqlite3.connect(file_of(lab), timeout=30)) as raw,
+                raw,
+            ):  # as if on a host whose clock is far off
                 raw.execute("UPDATE run SET host = 'far', heartbeat_ns = 0")
                 raw.execute("UPDATE run SET epoch = epoch + 1, pid = ?, process_start = 0", (os.getpid(),))
             _, stderr = process.communicate(timeout=60)
@@ -99,7 +103,7 @@ def test_a_run_that_was_taken_over_is_left_by_its_old_owner_in_one_line(tmp_path
             assert "was taken over by process" in stderr.splitlines()[-1]
             assert "Traceback" not in stderr
             assert (stored.status, stored.epoch) == ("running", 2)
-            assert faults(lab.path) == []
+            assert faults(file_of(lab)) == []
     finally:
         process.kill()
         process.communicate()

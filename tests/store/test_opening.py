@@ -27,7 +27,7 @@ from store.errors import (
 )
 from store.migrations import SCHEMA
 from store.place import check_place, file_system
-from tests.store.conftest import ROOT
+from tests.store.conftest import ROOT, file_of
 from tests.store.toy_run import new_run, work
 
 
@@ -43,7 +43,7 @@ def test_a_new_lab_says_what_it_is_and_is_safe_against_power_cuts(lab: Lab) -> N
     common = {"journal_mode": "wal", "foreign_keys": 1, "trusted_schema": 0, "busy_timeout": 30000}
     assert settings(lab, writing=True) == {**common, "synchronous": 2, "query_only": 0}
     assert settings(lab, writing=False) == {**common, "synchronous": 2, "query_only": 1}
-    with closing(sqlite3.connect(lab.path)) as raw:
+    with closing(sqlite3.connect(file_of(lab))) as raw:
         assert raw.execute("PRAGMA application_id").fetchone()[0].to_bytes(4, "big") == b"DSEW"
         assert raw.execute("PRAGMA user_version").fetchone() == (SCHEMA.version,)
 
@@ -106,11 +106,11 @@ def test_what_is_no_lab_is_refused_in_one_line_and_left_alone(tmp_path, make, ki
 def test_a_lab_cut_off_anywhere_is_called_damaged_and_left_alone(lab: Lab, left: int, readonly: bool) -> None:
     list(work(lab, lab.create_run(new_run()).id, 5))
     lab.close()
-    os.truncate(lab.path, left if left > 0 else lab.path.stat().st_size + left)
-    before = lab.path.read_bytes()
+    os.truncate(file_of(lab), left if left > 0 else file_of(lab).stat().st_size + left)
+    before = file_of(lab).read_bytes()
     with pytest.raises(DamagedLabError, match=r"lab\.db is damaged"):
         Lab.open(lab.path, readonly=readonly)
-    assert lab.path.read_bytes() == before
+    assert file_of(lab).read_bytes() == before
 
 
 def test_a_path_without_a_folder_or_a_file_is_refused(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_path_without_a_folder_or_a_file_is_refused(tmp_path: Path) -> None:
 def test_a_newer_lab_can_be_read_but_not_written(lab: Lab) -> None:
     run = lab.create_run(new_run())
     lab.close()
-    with closing(sqlite3.connect(lab.path)) as raw:
+    with closing(sqlite3.connect(file_of(lab))) as raw:
         raw.execute("PRAGMA user_version = 9")
     with pytest.raises(
         NewerLabError, match=f"schema 9, this program knows {SCHEMA.version}: update the program, or open"
@@ -183,7 +183,7 @@ for place in (path, new):
 
 
 def test_a_lab_that_another_process_keeps_locked_is_given_up_in_one_line(lab: Lab) -> None:
-    with closing(sqlite3.connect(lab.path, isolation_level=None)) as other:
+    with closing(sqlite3.connect(file_of(lab), isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with Lab.open(lab.path, busy_seconds=0.1) as waiting:
             with pytest.raises(LockedLabError, match="another process has been writing for too long"):
@@ -195,7 +195,7 @@ def test_a_lab_that_another_process_keeps_locked_is_given_up_in_one_line(lab: La
 
 def test_closing_waits_for_no_other_writer(lab: Lab) -> None:
     """The lab would wait thirty seconds for its turn to write."""
-    with closing(sqlite3.connect(lab.path, isolation_level=None)) as other:
+    with closing(sqlite3.connect(file_of(lab), isolation_level=None)) as other:
         lab.create_run(new_run())
         other.execute("BEGIN IMMEDIATE")
         begun = time.monotonic()
@@ -209,7 +209,7 @@ def test_closing_waits_for_no_other_writer(lab: Lab) -> None:
 def test_a_copy_in_one_piece_opens_as_a_lab(lab: Lab, tmp_path: Path) -> None:
     run = lab.create_run(new_run())
     copy = tmp_path / "copy.db"
-    with closing(sqlite3.connect(lab.path)) as raw:
+    with closing(sqlite3.connect(file_of(lab))) as raw:
         raw.execute("VACUUM INTO ?", (str(copy),))
     with Lab.open(copy, readonly=True) as reading:
         assert reading.run("last") == run
@@ -251,7 +251,7 @@ def test_a_network_file_system_is_refused_for_writing(tmp_path: Path) -> None:
 )
 def test_a_lab_into_which_a_stranger_put_a_program_is_not_opened(lab: Lab, program: str, readonly: bool) -> None:
     lab.close()
-    with closing(sqlite3.connect(lab.path)) as raw:
+    with closing(sqlite3.connect(file_of(lab))) as raw:
         raw.execute(program)
     with pytest.raises(NotALabError, match=r"triggers or views \(gift\)"):
         Lab.open(lab.path, readonly=readonly)
@@ -268,7 +268,7 @@ def test_many_processes_may_create_the_same_lab_at_once(tmp_path: Path) -> None:
 
 def test_a_lab_with_a_missing_table_is_called_damaged(lab: Lab, tmp_path: Path) -> None:
     lab.close()
-    copy = shutil.copy(lab.path, tmp_path / "copy.db")
+    copy = shutil.copy(file_of(lab), tmp_path / "copy.db")
     with closing(sqlite3.connect(copy)) as raw:
         raw.execute("DROP TABLE run")
     with Lab.open(copy) as broken, pytest.raises(DamagedLabError, match="no such table: run"):

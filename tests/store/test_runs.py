@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-import sqlite3
 import threading
 import time
-from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -18,14 +16,13 @@ from store.errors import BadRowError, BusyRunError, FencedOutError, UnknownRunEr
 from store.owner import LEASE_SECONDS, Owner, is_alive, process_start, this_process
 from store.rows import STATUSES, Checkpoint, Context, Evaluation, Point, Progress, Run, Worker
 from store.tables import Base
-from tests.store.conftest import Start
+from tests.store.conftest import Start, behind_its_back
 from tests.store.toy_run import new_run, work
 
 
 def overwrite(lab: Lab, run_id: int, **values: object) -> None:
-    with closing(sqlite3.connect(lab.path)) as raw, raw:
-        for column, value in values.items():
-            raw.execute(f"UPDATE run SET {column} = ? WHERE id = ?", (value, run_id))  # noqa: S608
+    for column, value in values.items():
+        behind_its_back(lab, f"UPDATE run SET {column} = ? WHERE id = ?", value, run_id)  # noqa: S608
 
 
 def test_the_values_have_the_columns_of_their_tables() -> None:

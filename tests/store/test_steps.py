@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from store.database import Lab
 from store.errors import BadRowError, DamagedLabError, FullDiskError
 from store.rows import Context, Evaluation, Point, Progress
+from tests.store.conftest import file_of
 from tests.store.toy_run import CONTEXT, fingerprint, key_of, new_run, simulate, work
 
 GOOD = Point(0, 1, b"codes", 1.0, 2.0, 3.0)
@@ -82,6 +83,13 @@ def test_what_a_step_stores_is_read_back_unchanged(claimed: Claimed) -> None:
     assert (run.steps, run.points, run.best) == (2, 4, "{}")
 
 
+def test_a_number_that_sqlite_does_not_know_is_refused(claimed: Claimed) -> None:
+    file_of(claimed.lab)
+    with pytest.raises(BadRowError):
+        claimed.commit(ANY._replace(latency_cycles=np.int64(3)))
+    assert is_empty(claimed.lab, claimed.run_id)
+
+
 @pytest.mark.parametrize(
     "bad",
     [
@@ -92,7 +100,6 @@ def test_what_a_step_stores_is_read_back_unchanged(claimed: Claimed) -> None:
         GOOD._replace(latency_cycles=float("nan")),
         GOOD._replace(latency_cycles=float("inf")),
         GOOD._replace(energy_pj=-1.0),
-        ANY._replace(latency_cycles=np.int64(3)),
         ANY._replace(latency_cycles="fast"),
         ANY._replace(codes="text"),
         GOOD._replace(detail="{not json"),
@@ -194,6 +201,7 @@ def test_tens_of_thousands_of_evaluations_are_looked_up_and_paged(claimed: Claim
 def test_a_full_disk_stops_a_step_whole_and_the_run_goes_on_when_there_is_space(lab: Lab) -> None:
     run = lab.create_run(new_run())
     epoch = lab.claim(run.id)
+    file_of(lab)
     assert lab._writing is not None
     with lab._writing.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
@@ -214,7 +222,7 @@ def test_a_full_disk_stops_a_step_whole_and_the_run_goes_on_when_there_is_space(
 
 def test_a_checkpoint_whose_bytes_have_changed_is_called_damaged(claimed: Claimed) -> None:
     claimed.commit(GOOD)
-    with closing(sqlite3.connect(claimed.lab.path)) as raw, raw:
+    with closing(sqlite3.connect(file_of(claimed.lab))) as raw, raw:
         raw.execute("UPDATE checkpoint SET state = x'00'")
     with pytest.raises(DamagedLabError, match="checkpoint of run 1 is damaged"):
         claimed.lab.checkpoint(1)
@@ -223,7 +231,7 @@ def test_a_checkpoint_whose_bytes_have_changed_is_called_damaged(claimed: Claime
 def test_removing_a_run_removes_its_rows_and_leaves_the_cache(claimed: Claimed) -> None:
     row = simulate(b"abd")
     claimed.commit(GOOD._replace(detail="{}"), front=[0], contexts=[CONTEXT], evaluations=[row])
-    with closing(sqlite3.connect(claimed.lab.path)) as raw, raw:
+    with closing(sqlite3.connect(file_of(claimed.lab))) as raw, raw:
         raw.execute("PRAGMA foreign_keys = ON")
         raw.execute("DELETE FROM run")
         for table in ("point", "point_detail", "front", "history", "checkpoint"):
@@ -235,7 +243,7 @@ def test_removing_a_run_removes_its_rows_and_leaves_the_cache(claimed: Claimed) 
 
 
 def test_a_value_of_the_wrong_type_is_refused_by_the_tables_themselves(claimed: Claimed) -> None:
-    with closing(sqlite3.connect(claimed.lab.path)) as raw:
+    with closing(sqlite3.connect(file_of(claimed.lab))) as raw:
         for statement in (
             "UPDATE run SET seed = 'one'",
             "UPDATE run SET status = 'sleeping'",

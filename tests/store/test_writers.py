@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.crash import crowd
 from store.database import Lab
+from tests.store.conftest import file_of
 from tests.store.toy_run import new_run, work
 
 
@@ -19,13 +20,13 @@ def test_eight_writing_processes_wait_their_turn_and_lose_no_update(tmp_path: Pa
 def test_a_reader_that_never_closes_keeps_no_writer_from_going_on(lab: Lab) -> None:
     run = lab.create_run(new_run())
     list(work(lab, run.id, 20))
-    with closing(sqlite3.connect(lab.path.as_uri() + "?mode=ro", uri=True, isolation_level=None)) as reading:
+    with closing(sqlite3.connect(file_of(lab).as_uri() + "?mode=ro", uri=True, isolation_level=None)) as reading:
         unfinished = reading.execute("SELECT seq FROM point ORDER BY seq")
         assert unfinished.fetchone() == (0,)
         list(work(lab, run.id, 120))
         assert lab.run(run.id).steps == 120
         assert len(unfinished.fetchall()) == lab.run(run.id).points // 6 - 1, "it sees what was there when it began"
-    log = lab.path.with_name("lab.db-wal")
+    log = file_of(lab).with_name("lab.db-wal")
     assert log.stat().st_size > 0
     lab.close()
     assert not log.exists()

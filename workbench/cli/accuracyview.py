@@ -13,12 +13,13 @@ import numpy as np
 
 from models.datasets import DEFAULT
 from models.recipe import Recipe
+from store.address import Where
 from store.database import Lab
 from workbench.accuracy.candidate import Candidate, load_data
 from workbench.accuracy.measuring import training
 from workbench.accuracy.predicting import Predicted, Predictor
 from workbench.cli.codes import INTERRUPTED, OK
-from workbench.cli.options import Format, lab_path
+from workbench.cli.options import Format, lab_path, make_folder
 from workbench.cli.output import Column, emit, listed, name, number, say, stdout
 from workbench.cli.progress import LINE_SECONDS
 from workbench.cli.signals import StopRequest, stop_requests
@@ -88,12 +89,11 @@ class Wanted:
         return Candidate(family, values, load_data(self.data or DEFAULT[family.kind], path), recipe, self.seed)
 
 
-def show_accuracy(wanted: Wanted, db: Path | None, form: Format) -> int:
+def show_accuracy(wanted: Wanted, db: Where | None, form: Format) -> int:
     """Trains the network or remembers it, and says what it is worth."""
     candidate = wanted.candidate()
     path = lab_path(db)
-    if db is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path, db)
     with Lab.open(path) as lab:
         known = bool(lab.accuracies_of([candidate.key]))
         if not known and not _train(lab, candidate):
@@ -118,7 +118,7 @@ LOOKED_AT = 2000
 """Members of a family that are compared: all of it where it has no more."""
 
 
-def propose_members(wanted: Wanted, most: int, db: Path | None, form: Format) -> int:
+def propose_members(wanted: Wanted, most: int, db: Where | None, form: Format) -> int:
     """The members most worth training, with what is predicted of them and from how many measurements."""
     candidate = wanted.candidate()
     family, space = candidate.family, candidate.family.space
@@ -200,7 +200,7 @@ def _print(row: dict[str, Any]) -> None:
     )
 
 
-def list_accuracies(family: str | None, data: str | None, limit: int, db: Path | None, form: Format) -> None:
+def list_accuracies(family: str | None, data: str | None, limit: int, db: Where | None, form: Format) -> None:
     """What the lab knows."""
     with open_to_look(db) as lab:
         rows = accuracy_rows(lab, family, data)

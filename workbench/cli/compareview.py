@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 from rich.console import Console
 
+from store.address import Where
 from store.database import Lab
 from workbench.cli.codes import INTERRUPTED, OK
 from workbench.cli.curves import Curve, curves
@@ -122,7 +122,7 @@ def _contenders(searches: str, settings: Sequence[str]) -> tuple[Contender, ...]
     return tuple(made)
 
 
-def compare_searches(request: CompareRequest, form: Format, plot: bool, workers: Workers, db: Path | None) -> int:
+def compare_searches(request: CompareRequest, form: Format, plot: bool, workers: Workers, db: Where | None) -> int:
     """Works on what is not done yet, and shows what there is."""
     comparison = request.comparison()
     path = ready_lab_path(db)

@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 
+from store.address import Where
 from store.database import Lab
 from workbench.cli.launch import ready_lab_path
 from workbench.cli.output import say
@@ -68,7 +68,7 @@ class Comparison:
         labels = (f"{both[0]} (1)", f"{both[1]} (2)") if same else (both[0], both[1])
         return cls(task, (first, second), labels, tuple(_sample(task, designs, seed)), seed)
 
-    def evaluate(self, workers: Workers, db: Path | None) -> tuple[Answers, Answers]:
+    def evaluate(self, workers: Workers, db: Where | None) -> tuple[Answers, Answers]:
         """What both say, all of it kept in the lab; Ctrl-C stops between two batches, and what is done is kept."""
         with Lab.open(ready_lab_path(db)) as lab, stop_requests() as stop, workers:
             first, second = (self._answers(lab, index, workers, stop) for index in (0, 1))

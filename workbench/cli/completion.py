@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
 import typer
 
@@ -67,6 +66,7 @@ def runs(context: typer.Context, incomplete: str) -> list[str]:
 
     Nothing is said of them: a shell may evaluate what it is told, and a lab may hold anybody's names.
     """
+    from store.address import where
     from store.database import Lab
     from store.errors import StoreError
     from workbench.cli.options import lab_path
@@ -74,7 +74,7 @@ def runs(context: typer.Context, incomplete: str) -> list[str]:
 
     named = context.params.get("db") or os.environ.get("DSE_DB")
     try:
-        with Lab.open(lab_path(Path(named) if named else None), create=False, readonly=True) as lab:
+        with Lab.open(lab_path(where(named) if named else None), create=False, readonly=True) as lab:
             found = [str(run.id) for run in lab.runs(limit=RUNS)]
     except (StoreError, UserError, OSError):
         return []

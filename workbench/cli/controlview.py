@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from store.address import Where
 from store.database import Lab
 from store.errors import BadRowError
 from store.rows import Run, Wish
@@ -20,7 +21,7 @@ from workbench.views.text import plain
 LOOK_SECONDS = 0.25
 
 
-def ask(db: Path | None, refs: Sequence[str], wish: Wish, as_json: bool) -> None:
+def ask(db: Where | None, refs: Sequence[str], wish: Wish, as_json: bool) -> None:
     """All of the runs, or those before the first that cannot be stopped."""
     told = []
     with Lab.open(there(lab_path(db)), create=False) as lab:
@@ -35,7 +36,7 @@ def ask(db: Path | None, refs: Sequence[str], wish: Wish, as_json: bool) -> None
         emit_json(told)
 
 
-def show_log(db: Path | None, ref: str, lines: int, follow: bool, as_json: bool) -> None:
+def show_log(db: Where | None, ref: str, lines: int, follow: bool, as_json: bool) -> None:
     """The end of a run's log, and what comes behind it."""
     if follow and as_json:
         raise UserError("--json prints a log as it is now: leave out --follow.")
@@ -71,7 +72,7 @@ def _more(lab: Lab, run: Run, log: Path, at: int) -> Iterator[str]:
             time.sleep(LOOK_SECONDS)
 
 
-def set_tags(db: Path | None, ref: str, words: Sequence[str], remove: bool, as_json: bool) -> None:
+def set_tags(db: Where | None, ref: str, words: Sequence[str], remove: bool, as_json: bool) -> None:
     """Prints the words that the run has then."""
     for word in words:
         _check(word)

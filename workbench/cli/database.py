@@ -7,11 +7,15 @@ from typing import Annotated
 
 import typer
 
+from store.address import where
 from workbench.cli.codes import BROKEN
-from workbench.cli.options import Db, Json
-from workbench.views.places import place
+from workbench.cli.options import Db, Json, LabName
+from workbench.views.places import lab_place, place
 
-Other = Annotated[Path, typer.Argument(metavar="OTHER", help="Another lab database, which stays as it is.")]
+Other = Annotated[
+    LabName,
+    typer.Argument(metavar="OTHER", parser=where, help="Another lab database, a file or a URL, which stays as it is."),
+]
 Copy = Annotated[Path, typer.Argument(metavar="FILE", help="A file that does not exist yet.")]
 Out = Annotated[Path, typer.Argument(metavar="FILE", help="A file that does not exist yet, or -.")]
 Exported = Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines, CSV or Parquet; its content tells which.")]
@@ -60,7 +64,7 @@ def merge(other: Other, db: Db = None, json: Json = False) -> None:
     """
     from workbench.cli.databaseview import merge_labs
 
-    merge_labs(place(other), db, json)
+    merge_labs(lab_place(other), db, json)
 
 
 def backup(file: Copy, db: Db = None, json: Json = False) -> None:

@@ -8,12 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from store import merging, upkeep
+from store.address import Where
 from store.database import BUSY_SECONDS, Lab
 from store.errors import DamagedLabError
 from store.merging import Merged
 from store.statistics import Statistics
 from store.verifying import FILE, Problem
-from workbench.cli.options import lab_path
+from workbench.cli.options import lab_path, make_folder
 from workbench.cli.output import Column, Row, emit_json, listed, name, number, say, stdout, table, words
 from workbench.cli.stored import open_to_look, there
 from workbench.errors import UserError
@@ -37,12 +38,11 @@ SIMULATORS = (
 )
 
 
-def merge_labs(other: Path, db: Path | None, as_json: bool) -> None:
+def merge_labs(other: Where, db: Where | None, as_json: bool) -> None:
     """Merges, and tells what that has brought."""
     path = lab_path(db)
     with merging.opened(other, BUSY_SECONDS) as source:
-        if db is None:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path, db)
         with Lab.open(path) as lab:
             merged = lab.merge(source)
     if as_json:
@@ -51,7 +51,7 @@ def merge_labs(other: Path, db: Path | None, as_json: bool) -> None:
         show_merged("merged", other, path, merged)
 
 
-def show_merged(word: str, other: Path, path: Path, merged: Merged) -> None:
+def show_merged(word: str, other: Where, path: Where, merged: Merged) -> None:
     """What `other` has brought the lab at `path`."""
     stdout().print(listed([(word, str(other)), ("into", str(path)), *brought(merged)]))
     if merged.differing:
@@ -61,7 +61,7 @@ def show_merged(word: str, other: Path, path: Path, merged: Merged) -> None:
         )
 
 
-def back_up_lab(copy: Path, db: Path | None, as_json: bool) -> None:
+def back_up_lab(copy: Path, db: Where | None, as_json: bool) -> None:
     """Copies the lab's file."""
     path = there(lab_path(db))
     size = upkeep.back_up(path, copy, BUSY_SECONDS)
@@ -71,7 +71,7 @@ def back_up_lab(copy: Path, db: Path | None, as_json: bool) -> None:
         say(f"{path} is backed up in {copy} ({bits(size * 8)})")
 
 
-def verify_lab(db: Path | None, as_json: bool) -> bool:
+def verify_lab(db: Where | None, as_json: bool) -> bool:
     """Whether the lab is sound; tells what is not."""
     try:
         with open_to_look(db) as lab:
@@ -97,7 +97,7 @@ def _rows(problems: Sequence[Problem]) -> list[Row]:
     return [{**asdict(problem), "key": problem.key or None} for problem in problems]
 
 
-def show_statistics(db: Path | None, as_json: bool) -> None:
+def show_statistics(db: Where | None, as_json: bool) -> None:
     """The lab in numbers."""
     path = there(lab_path(db))
     with open_to_look(db) as lab:
@@ -112,7 +112,7 @@ def show_statistics(db: Path | None, as_json: bool) -> None:
     _print(found, rows, path)
 
 
-def _print(found: Statistics, rows: Sequence[Row], path: Path) -> None:
+def _print(found: Statistics, rows: Sequence[Row], path: Where) -> None:
     console = stdout()
     size = f"{bits(found.size * 8)}, of which {bits(found.free * 8)} hold nothing"
     console.print(listed([("lab", str(path)), ("schema", str(found.schema)), ("size", size)]))
@@ -124,7 +124,7 @@ def _print(found: Statistics, rows: Sequence[Row], path: Path) -> None:
         console.print(table(SIMULATORS, rows))
 
 
-def vacuum_lab(db: Path | None, as_json: bool) -> None:
+def vacuum_lab(db: Where | None, as_json: bool) -> None:
     """Rewrites the lab's file without its gaps."""
     path = there(lab_path(db))
     with Lab.open(path, create=False) as lab:

@@ -15,8 +15,9 @@ from pathlib import Path
 from re import findall, match
 from typing import Final, Literal
 
+from store.address import Address, Where
 from store.database import Lab
-from store.errors import NetworkFolderError, OlderLabError, StoreError
+from store.errors import MissingDriverError, MissingLabError, NetworkFolderError, OlderLabError, StoreError
 from store.migrations import SCHEMA
 from store.place import check_place
 from workbench import __version__
@@ -46,7 +47,7 @@ class Finding:
     what: str
 
 
-def examine(db: Path | None, as_json: bool) -> bool:
+def examine(db: Where | None, as_json: bool) -> bool:
     """Looks at everything, tells it, and whether the lab can be used."""
     found = list(findings(lab_path(db)))
     usable = all(each.state != "wrong" for each in found)
@@ -61,7 +62,7 @@ def examine(db: Path | None, as_json: bool) -> bool:
     return usable
 
 
-def findings(lab: Path) -> Iterator[Finding]:
+def findings(lab: Where) -> Iterator[Finding]:
     """The machine first, then the program and its parts, then the lab."""
     yield Finding("system", "ok", f"{platform.platform()}, {_cores()} cores")
     yield Finding("python", "ok", f"{platform.python_version()} in {sys.prefix}")
@@ -138,13 +139,33 @@ def _simulator(simulator: str, package: str) -> Finding:
     return Finding(label, "ok", f"not in {python}; --sim python=PATH names an interpreter that has it")
 
 
-def lab_findings(lab: Path) -> Iterator[Finding]:
-    """The lab's file, its folder and its disk."""
+def lab_findings(lab: Where) -> Iterator[Finding]:
+    """The lab's file, its folder and its disk; or the server that it is on."""
+    if isinstance(lab, Address):
+        yield from _on_server(lab)
+        return
     try:
         yield _opened(lab)
         yield from _folder(lab)
     except OSError as error:
         yield Finding("lab", "wrong", f"{lab}: {error.strerror}")
+
+
+def _on_server(lab: Address) -> Iterator[Finding]:
+    try:
+        with Lab.open(lab, create=False, readonly=True) as opened:
+            schema, server, size = opened.schema(), opened.server_version(), opened.statistics().size
+    except MissingDriverError as error:
+        yield Finding("lab", "wrong", str(error))
+    except (OlderLabError, MissingLabError) as error:
+        yield Finding("lab", "warning", str(error))
+    except StoreError as error:
+        yield Finding("lab", "wrong", str(error))
+    else:
+        newer = schema > SCHEMA.version
+        only = ": a newer program wrote it, this one only reads" if newer else f", {bits(size * 8)}"
+        yield Finding("lab", "warning" if newer else "ok", f"{lab}, schema {schema}{only}")
+        yield Finding("server", "ok", f"PostgreSQL {server}")
 
 
 def _opened(lab: Path) -> Finding:

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from store import dumping, lines, loading
+from store.address import Where
 from store.database import BUSY_SECONDS, Lab
 from store.errors import BadExportError
 from store.lines import Numbered
 from store.upkeep import new_file
 from workbench.cli.databaseview import show_merged
-from workbench.cli.options import MOST, lab_path
+from workbench.cli.options import MOST, lab_path, make_folder
 from workbench.cli.output import emit_json, say
 from workbench.cli.stored import open_to_look
 from workbench.errors import UserError, unknown_name
@@ -68,7 +69,7 @@ class Choice:
             say(f"warning: run {', '.join(swept)} has designs of a sweep, which only JSON lines hold")
 
 
-def export(file: Path, form: str | None, choice: Choice, db: Path | None, as_json: bool) -> None:
+def export(file: Path, form: str | None, choice: Choice, db: Where | None, as_json: bool) -> None:
     """Writes a file, or to stdout."""
     chosen = _form(file, form)
     with open_to_look(db) as lab:
@@ -120,12 +121,11 @@ def _write(lab: Lab, out: TextIO, form: str, choice: Choice) -> int:
     return written
 
 
-def import_file(file: Path, db: Path | None, as_json: bool) -> None:
+def import_file(file: Path, db: Where | None, as_json: bool) -> None:
     """Takes a file over, and tells what that has brought."""
     path = lab_path(db)
     with _records(file) as records, loading.loaded(file, records, BUSY_SECONDS) as source:
-        if db is None:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path, db)
         with Lab.open(path) as lab:
             merged = lab.merge(source)
     if as_json:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.text import Text
 
+from store.address import Where
 from store.database import Lab
 from workbench.cli.confirm import (
     Confirmation,
@@ -64,7 +64,7 @@ def show_front(
 
 
 def show_confirmed(
-    db: Path | None, ref: str, form: Format, plot: bool, asked: tuple[str | None, Sequence[str]], workers: Workers
+    db: Where | None, ref: str, form: Format, plot: bool, asked: tuple[str | None, Sequence[str]], workers: Workers
 ) -> None:
     """A stored run's front beside what a second simulator says, which the lab keeps."""
     with Lab.open(there(lab_path(db)), create=False) as lab:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
+from store.address import Where
 from store.database import Lab
 from store.rows import RunHead
 from workbench.cli.options import Format, command, lab_path
@@ -111,7 +111,12 @@ def _print(sources: Sequence[Row], models: Sequence[Row], simulator: Simulator, 
 
 
 def train_source(
-    db: Path | None, refs: Sequence[str], task: Task | None, simulator: Simulator, settings: Sequence[str], form: Format
+    db: Where | None,
+    refs: Sequence[str],
+    task: Task | None,
+    simulator: Simulator,
+    settings: Sequence[str],
+    form: Format,
 ) -> None:
     """Trains on the runs named or on all of a task, and says how good the network is."""
     from workbench.training import TrainSettings, train

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
+from store.address import Where
 from store.database import Lab
 from store.errors import RunError, StoreError
 from store.rows import Run
@@ -54,7 +55,7 @@ class Handling:
     """How a run is worked on and shown, which is no part of the run; `confirm` is a simulator with its settings."""
 
     jobs: int | None
-    db: Path | None
+    db: Where | None
     form: Format
     confirm: str | None = None
     confirm_settings: Sequence[str] = ()
@@ -138,10 +139,10 @@ def clone(ref: str, changes: Changes, how: Handling) -> int:
         return _detached(lab, row, how) if how.detach else _work(lab, row, how, beside_of(row))
 
 
-def ready_lab_path(db: Path | None) -> Path:
+def ready_lab_path(db: Where | None) -> Where:
     """Where a lab is or can be made."""
     path = lab_path(db)
-    if db is None:
+    if db is None and isinstance(path, Path):
         _make_folder(path.parent)
     return path
 

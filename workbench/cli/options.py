@@ -5,26 +5,33 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from shlex import quote
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from store.address import Where, where
 from workbench.cli import completion
 from workbench.errors import UserError, unknown_name
-from workbench.views.places import place
+from workbench.views.places import lab_place
 
 Format = Literal["table", "json", "csv"]
 
 MOST = 2**53
 """A number that counts rows of the lab is not beyond this one."""
 
+if TYPE_CHECKING:
+    LabName = Where
+else:
+    LabName = str  # Typer knows no unions; what `where` makes of the text is passed on as it is
+
 Db = Annotated[
-    Path | None,
+    LabName | None,
     typer.Option(
         "--db",
-        metavar="FILE",
+        metavar="FILE|URL",
         envvar="DSE_DB",
-        help="The lab database; by default lab.db in your user data folder.",
+        parser=where,
+        help="The lab database, a file or postgresql+psycopg://...; by default lab.db in your user data folder.",
         show_default=False,
     ),
 ]
@@ -172,20 +179,31 @@ def chosen(as_json: bool, as_csv: bool) -> Format:
     return "json" if as_json else "csv" if as_csv else "table"
 
 
-def lab_path(db: Path | None) -> Path:
+def lab_path(db: Where | None) -> Where:
     """Where the lab database lies when nobody says."""
     if db is not None:
-        return place(db)
+        return lab_place(db)
     from platformdirs import user_data_path
 
     return user_data_path("dse-workbench", appauthor=False) / "lab.db"
 
 
-def command(text: str, db: Path | None) -> str:
+def make_folder(path: Where, db: Where | None) -> None:
+    """The folder that a lab lies in when nobody says where."""
+    if db is None and isinstance(path, Path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def command(text: str, db: Where | None) -> str:
     """A command as a user would type it here: with the lab that this one was given, unless the environment names it."""
-    if db is None or os.environ.get("DSE_DB") == str(db):
+    if db is None or _is_in_environment(db):
         return text
     return f"{text} --db {quote(str(db))}"
+
+
+def _is_in_environment(db: Where) -> bool:
+    named = os.environ.get("DSE_DB")
+    return named is not None and where(named) == db
 
 
 def with_dataflow(simulator: str, sim: list[str] | None, dataflow: str | None) -> tuple[str, list[str]]:

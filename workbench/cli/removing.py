@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from store.address import Where
 from store.database import Lab
 from store.removing import check_removable
 from workbench.cli.options import lab_path
@@ -16,14 +16,14 @@ from workbench.errors import UserError
 from workbench.views.runs import removal, runs_in_words
 
 
-def remove_runs(db: Path | None, refs: Sequence[str], yes: bool, as_json: bool) -> None:
+def remove_runs(db: Where | None, refs: Sequence[str], yes: bool, as_json: bool) -> None:
     """Removes all the runs named, or none of them."""
     removed = _remove(db, refs, yes)
     if as_json:
         emit_json({"removed": removed})
 
 
-def _remove(db: Path | None, refs: Sequence[str], yes: bool) -> list[dict[str, Any]]:
+def _remove(db: Where | None, refs: Sequence[str], yes: bool) -> list[dict[str, Any]]:
     with Lab.open(there(lab_path(db)), create=False) as lab:
         named = {run.id: run for run in map(lab.run, refs)}
         for run in named.values():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from store import address
 from workbench.cli.options import MOST, Csv, Db, Json, RunRefs, chosen
 from workbench.errors import UserError
 
@@ -96,9 +96,9 @@ def overlay(context: typer.Context, run: RunRefs, db: Db = None, json: Json = Fa
         show_overlay(lab, run, chosen(json, csv))
 
 
-def _database(context: typer.Context, db: Path | None) -> Path | None:
+def _database(context: typer.Context, db: address.Where | None) -> address.Where | None:
     """`dse runs --db FILE rm 3` names it before the command."""
-    before: Path | None = context.parent.params.get("db") if context.parent is not None else None
+    before: address.Where | None = context.parent.params.get("db") if context.parent is not None else None
     source = context.get_parameter_source("db")
     given_here = source is not None and source.name == "COMMANDLINE"
     return db if given_here or before is None else before

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from store.address import Where
 from store.database import Lab
 from store.filtering import All, Compare, Tagged
 from store.filtering import Column as StoredColumn
@@ -69,7 +69,7 @@ def _none(status: str | None, tag: str | None, where: str) -> str:
     return f"There are no runs {' '.join(which)}." if which else "There are no runs yet."
 
 
-def show_run(lab: Lab, run: StoredRun, form: Format, db: Path | None, point: int | None = None) -> None:
+def show_run(lab: Lab, run: StoredRun, form: Format, db: Where | None, point: int | None = None) -> None:
     """One run in the form asked for; of a co-exploration with a design of it, by default the best."""
     history, co = lab.history(run.row.id), isinstance(run.task, CoTask)
     if point is not None and not co:
@@ -102,7 +102,7 @@ def _payload(lab: Lab, run: StoredRun, history: Sequence[Progress]) -> dict[str,
     }
 
 
-def _print(console: Console, lab: Lab, run: StoredRun, history: Sequence[Progress], db: Path | None) -> None:
+def _print(console: Console, lab: Lab, run: StoredRun, history: Sequence[Progress], db: Where | None) -> None:
     row = run.row
     console.print(words(f"run {row.id}  {run.status}", "bold"))
     console.print(listed(facts(lab, run, history)))

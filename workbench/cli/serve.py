@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.options import Db, Json, lab_path
+from workbench.cli.options import Db, Json, lab_path, make_folder
 from workbench.errors import UserError
 
 Port = Annotated[int, typer.Option("--port", metavar="N", min=1, max=65535, help="Of the address.")]
@@ -34,8 +34,7 @@ def serve(port: Port = 8000, db: Db = None, json: Json = False) -> None:
     from workbench.tui.serving import LocalServer
 
     path = lab_path(db)
-    if db is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path, db)
 
     def told(address: str) -> None:
         say(f"serving {path}; Ctrl-C ends it")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from store.address import Where
 from store.database import Lab
 from store.errors import StoreError, UnknownRunError
 from workbench.cli.nominal import nominal_values
@@ -32,7 +33,7 @@ class Subject:
     task: Task
     design: Design
     simulator: Simulator
-    db: Path | None = None
+    db: Where | None = None
 
     def outcomes(self, tasks: Sequence[Task]) -> list[Outcome]:
         """Of the design on tasks that are each simulated as one: the workload's layers, or the workload."""
@@ -45,12 +46,12 @@ class Subject:
         return [outcome for outcome, _ in found]
 
 
-def _open_lab(path: Path) -> Lab:
+def _open_lab(path: Where) -> Lab:
     """To write; one that may only be read still knows what it knows."""
     try:
         return Lab.open(path)
     except StoreError as error:
-        if not path.exists():
+        if isinstance(path, Path) and not path.exists():
             raise
         lab = Lab.open(path, create=False, readonly=True)
         say(f"note: nothing will be kept: {error}")
@@ -58,7 +59,7 @@ def _open_lab(path: Path) -> Lab:
 
 
 def given(
-    db: Path | None,
+    db: Where | None,
     arch: str | None,
     workload: str | None,
     layers: Sequence[str],
@@ -78,7 +79,7 @@ def given(
     return Subject(task, task.space.design(values), simulated, db and lab_path(db))
 
 
-def stored(db: Path | None, run: str | None, point: int | None, changes: Sequence[str]) -> Subject:
+def stored(db: Where | None, run: str | None, point: int | None, changes: Sequence[str]) -> Subject:
     """A point of a run, with the changes asked for."""
     if run is None or point is None:
         raise UserError("--run and --point belong together: give both.")

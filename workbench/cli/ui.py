@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.options import Db, lab_path
+from workbench.cli.options import Db, lab_path, make_folder
 from workbench.errors import UserError
 
 NoMouse = Annotated[
@@ -35,8 +35,7 @@ def ui(no_mouse: NoMouse = False, db: Db = None) -> None:
     from workbench.tui.app import Workbench
 
     path = lab_path(db)
-    if db is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path, db)
     application = Workbench(path)
     application.run(mouse=application.mouse and not no_mouse)
     raise typer.Exit(application.return_code or 0)

@@ -22,6 +22,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.theme import Theme
 
+from store.address import Where
 from store.errors import StoreError
 from workbench.errors import UserError
 from workbench.tui.config import Config, config_path
@@ -66,7 +67,7 @@ class Workbench(App[None]):
         (100, "wide"),
     ]
 
-    def __init__(self, path: Path, *, config: Config | None = None, config_file: Path | None = None) -> None:
+    def __init__(self, path: Where, *, config: Config | None = None, config_file: Path | None = None) -> None:
         super().__init__()
         self.lab = LabFile(path)
         self._config_file = config_file or config_path()

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
+from store.address import Address, Where
 from store.errors import MissingLabError
 
 if TYPE_CHECKING:  # the database libraries take longer to load than the first screen to paint
@@ -26,7 +26,7 @@ Version = tuple[tuple[int, int], int]
 class LabFile:
     """A lab database by its path. It may be missing, come, go and be replaced while the UI is open."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Where) -> None:
         self.path = path
         self._lock = Lock()
         self._lab: Lab | None = None
@@ -50,7 +50,14 @@ class LabFile:
                 self._file = file
             return self._lab
 
+    @property
+    def may_exist(self) -> bool:
+        """Whether it is worth to open it: of a server only the answer tells."""
+        return isinstance(self.path, Address) or self.path.exists()
+
     def _identity(self) -> tuple[int, int]:
+        if isinstance(self.path, Address):
+            return 0, 0  # no other database takes its place under the same connection
         try:
             found = self.path.stat()
         except OSError:

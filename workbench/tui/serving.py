@@ -15,12 +15,14 @@ import sys
 from collections.abc import Callable
 from hmac import compare_digest
 from logging import WARNING, basicConfig
-from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any, Final
 
 from aiohttp import web
 from textual_serve.server import Server
+
+from store.address import Where
+from workbench.background import full_name, secrets
 
 LOOPBACK: Final = "127.0.0.1"
 NAMES: Final = (LOOPBACK, "localhost")
@@ -30,9 +32,10 @@ NAMES: Final = (LOOPBACK, "localhost")
 class LocalServer(Server):
     """Serves one lab."""
 
-    def __init__(self, lab: Path, port: int, told: Callable[[str], None]) -> None:
+    def __init__(self, lab: Where, port: int, told: Callable[[str], None]) -> None:
         """`told` gets the address once it answers."""
         super().__init__(command(lab), host=LOOPBACK, port=port, title="dse")
+        os.environ.update(secrets(lab))  # the tabs inherit it
         self._key = token_urlsafe(18)
         self._told = told
 
@@ -83,7 +86,7 @@ class LocalServer(Server):
             raise web.HTTPForbidden(text="Open the address that 'dse serve' has printed.")
 
 
-def command(lab: Path) -> str:
+def command(lab: Where) -> str:
     """What each tab runs, for the shell."""
-    words = [sys.executable, "-P", "-m", "workbench.cli", "ui", "--db", str(lab.absolute())]
+    words = [sys.executable, "-P", "-m", "workbench.cli", "ui", "--db", full_name(lab)]
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)

@@ -10,13 +10,13 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 import yaml
 from pydantic import BaseModel
 
 from models.recipe import Recipe
+from store.address import Where
 from store.database import Lab
 from store.rows import Point, Run
 from workbench.errors import UserError, WorkbenchError, unknown_name
@@ -62,7 +62,7 @@ def design_text(lab: Lab, run: Run, seq: int, form: str, neighbours: int = 0) ->
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110).rstrip("\n")
 
 
-def design_data(lab: Path, run: Run, task: BaseTask, point: Point) -> dict[str, Any]:
+def design_data(lab: Where, run: Run, task: BaseTask, point: Point) -> dict[str, Any]:
     """A design with what it is for, where it comes from and what it costs."""
     outcome = bare_outcome(point, task.clock_mhz)
     built = isinstance(outcome, Metrics)
@@ -98,7 +98,7 @@ def _plain(content: dict[str, Any]) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in content.items()}
 
 
-def design_command(lab: Path, run: Run, task: BaseTask, point: Point) -> str:
+def design_command(lab: Where, run: Run, task: BaseTask, point: Point) -> str:
     """The command that evaluates the same design again; of a co-exploration, the one that shows it."""
     if not isinstance(task, Task):
         return shlex.join(["dse", "show", run.uuid[:12], "--point", str(point.seq), "--db", str(lab)])

@@ -17,7 +17,7 @@ from workbench.tui.labfile import LabFile
 from workbench.tui.screens.base import LabScreen, one_line
 from workbench.tui.screens.dialogs import Line
 from workbench.views.lab import brought, statistics_words
-from workbench.views.places import place
+from workbench.views.places import lab_place, place
 from workbench.views.quantity import bits, count
 
 
@@ -128,7 +128,7 @@ def _back_up(lab: LabFile, name: str) -> list[str]:
 
 
 def _merge(lab: LabFile, name: str) -> list[str]:
-    other = place(name)
+    other = lab_place(name)
     with merging.opened(other, BUSY_SECONDS) as source, lab.writing() as opened:
         merged = opened.merge(source)
     lines = [f"merged {other}", *(f"{label}: {text}" for label, text in brought(merged))]

@@ -161,7 +161,7 @@ class Launch(LabScreen[Verdict]):
             self.do(partial(self._choices, entry.field.name, self.values()), None, partial(self._offer, entry))
 
     def _choices(self, name: str, values: dict[str, str]) -> list[tuple[str, str]]:
-        lab = self.lab.reading() if name == "sources" and self.lab.path.exists() else None
+        lab = self.lab.reading() if name == "sources" and self.lab.may_exist else None
         return list(choices(name, values, lab))
 
     def _offer(self, entry: Entry, found: Any) -> None:
