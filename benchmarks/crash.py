@@ -23,7 +23,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, replace, field, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -61,11 +61,15 @@ for line in sys.stdin:
 
 @dataclass(frozen=True)
 class Kind:
-    """What a run is asked to do. `before` are runs that its lab holds already, for it to learn from."""
+    """What a run is asked to do. `before` are runs that its lab holds already, for it to learn from.
+
+    `with_what` is said anew when it is resumed.
+    """
 
     name: str
     arguments: tuple[str, ...]
     before: tuple[tuple[str, ...], ...] = ()
+    with_what: tuple[str, ...] = ()
 
     @property
     def run_id(self) -> int:
@@ -85,8 +89,11 @@ KINDS = (
     _kind("bottleneck, one by one", "bottleneck", 100, *FC8, *LOOPNEST, "--batch", "1"),
     _kind("guided, with a lab", "guided", 24, *FC8, *LOOPNEST, before=(EARLIER,)),
     _kind("uniform, two jobs", "uniform", 64, *FC8[:4], "--batch", "16", "--jobs", "2"),
-    _kind("genetic, asynchronous", "genetic", 200, *FC8, *LOOPNEST, "--batch", "6", "--asynchronous"),
     _kind("anneal, a simulator of its own", "anneal", 80, *FC8, *EXTERNAL),
+    replace(
+        _kind("genetic, asynchronous", "genetic", 200, *FC8, *LOOPNEST, "--batch", "6", "--asynchronous"),
+        with_what=("--executor", "serial"),  # in whose order designs come back, which other workers do as they like
+    ),
 )
 
 
@@ -239,7 +246,7 @@ def uninterrupted(kind: Kind, folder: Path) -> Whole:
     for number, arguments in enumerate(kind.before, 1):
         Process(folder, start, number, "run", *arguments).finish()
     _copy(start, whole)
-    process = Process(folder, whole, kind.run_id, "run", *kind.arguments)
+    process = Process(folder, whole, kind.run_id, "run", *kind.arguments, *kind.with_what)
     process.watch(process.advanced)
     begun = time.monotonic()
     process.finish()
@@ -256,7 +263,8 @@ def _copy(start: Path, db: Path) -> None:
 def at_work(kind: Kind, folder: Path, db: Path) -> Process:
     """On the run of this kind, which it begins where there is none yet."""
     begun = stored_steps(db, kind.run_id) is not None
-    return Process(folder, db, kind.run_id, *(("resume", str(kind.run_id)) if begun else ("run", *kind.arguments)))
+    words = ("resume", str(kind.run_id)) if begun else ("run", *kind.arguments)
+    return Process(folder, db, kind.run_id, *words, *kind.with_what)
 
 
 def one_run(whole: Whole, folder: Path, kills: int, moments: random.Random) -> Found:

@@ -40,10 +40,11 @@ def settings(lab: Lab, *, writing: bool) -> dict[str, object]:
 
 
 def test_a_new_lab_says_what_it_is_and_is_safe_against_power_cuts(lab: Lab) -> None:
+    path = file_of(lab)
     common = {"journal_mode": "wal", "foreign_keys": 1, "trusted_schema": 0, "busy_timeout": 30000}
     assert settings(lab, writing=True) == {**common, "synchronous": 2, "query_only": 0}
     assert settings(lab, writing=False) == {**common, "synchronous": 2, "query_only": 1}
-    with closing(sqlite3.connect(file_of(lab))) as raw:
+    with closing(sqlite3.connect(path)) as raw:
         assert raw.execute("PRAGMA application_id").fetchone()[0].to_bytes(4, "big") == b"DSEW"
         assert raw.execute("PRAGMA user_version").fetchone() == (SCHEMA.version,)
 

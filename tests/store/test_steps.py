@@ -248,7 +248,7 @@ def test_a_value_of_the_wrong_type_is_refused_by_the_tables_themselves(claimed: 
             "UPDATE run SET seed = 'one'",
             "UPDATE run SET status = 'sleeping'",
             "UPDATE run SET pid = NULL",
-            "INSERT INTO history VALUES (1, 1, 1, 1, 1, 1, 1, 'much', '{}', 1.0, 0.5)",
+            "INSERT INTO history VALUES (1, 1, 1, 1, 1, 1, 1, 'much', '{}', 1.0, 0.5, NULL)",
         ):
             with pytest.raises(sqlite3.IntegrityError):
                 raw.execute(statement)
