@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -26,8 +25,8 @@ class Into:
 
     def insert(self, driver: Driver, rows: Sequence[Row]) -> None:
         """Rows in the columns' order, all in the caller's transaction."""
-        if not isinstance(driver, sqlite3.Connection):
-            server: Any = driver
+        server: Any = driver
+        if hasattr(server, "insert"):  # a server has ways of its own
             server.insert(self.table, self.columns, rows, self.conflict)
             return
         whole = len(rows) // TOGETHER * TOGETHER

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -57,8 +56,8 @@ def lookup(driver: Driver, context: bytes, keys: Iterable[bytes]) -> dict[bytes,
 
 def _each(driver: Driver, wanted: Sequence[tuple[int, bytes]]) -> Iterator[tuple[Any, ...]]:
     """What is known of these, one by one."""
-    if not isinstance(driver, sqlite3.Connection):
-        server: Any = driver
+    server: Any = driver
+    if hasattr(server, "first_of_each"):
         yield from server.first_of_each(_EVALUATION, wanted)
         return
     for values in wanted:
