@@ -378,6 +378,7 @@ _MEANINGS: tuple[tuple[str, type[StoreError], str], ...] = (
     ("42804", BadRowError, "refused a row"),
 )
 _AT_THE_DOOR: tuple[tuple[str, type[StoreError], str], ...] = (
+    ("system is ", UnreachableLabError, "is being started or shut down: wait until the server is up"),
     ("password", LoginError, "does not let this user in: check user and password (PGPASSWORD or ~/.pgpass)"),
     ("authentication", LoginError, "does not let this user in: check the server's pg_hba.conf, user and password"),
     ("pg_hba.conf", LoginError, "does not let this user in: the server's pg_hba.conf has no entry for it"),

@@ -211,3 +211,16 @@ def test_a_watcher_is_told_that_others_have_written(postgres: Server) -> None:
         assert watching.data_version() == before
         lab.create_run(new_run())
         assert watching.data_version() != before
+
+
+def test_a_server_that_is_starting_is_no_database_that_is_missing(postgres: Server) -> None:
+    import psycopg
+
+    from store.server import explain
+
+    address = where(postgres.url("lab"))
+    assert isinstance(address, Address)
+    said = psycopg.OperationalError("connection failed: FATAL:  the database system is starting up")
+    told = explain(said, address)
+    assert isinstance(told, UnreachableLabError)
+    assert "wait until the server is up" in str(told)
