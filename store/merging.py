@@ -31,6 +31,7 @@ from store.errors import BusyRunError, ConflictError, DamagedLabError, NewerLabE
 from store.migrations import SCHEMA, check_readable, identify, make_ready
 from store.owner import this_process
 from store.place import check_place
+from store.rows import OUTCOME
 from store.runs import by_id, live_status
 from store.sides import OURS, THEIRS, alike, insert
 from store.tables import Base
@@ -44,7 +45,6 @@ BY_CONTENT: Final = ("context", "evaluation", "evaluation_detail", "source_model
 """Tables whose rows belong to nobody, and are the same wherever their keys are."""
 
 _ASKED: Final = ("task_key", "search", "search_settings", "simulator", "seed", "batch", "asynchronous", "created_ns")
-_OUTCOME: Final = ("latency_cycles", "energy_pj", "area_um2", "accuracy", "infeasible")
 _ANY: Final = replace(SCHEMA, version=0)  # no lab is too old to be looked at
 
 
@@ -260,9 +260,9 @@ def _take_evaluations(connection: Connection, their_id: int, our_id: int) -> Mer
     theirs, ours = THEIRS["evaluation"], OURS["evaluation"]
     both = theirs.join(ours, and_(ours.c.context_id == our_id, ours.c.key == theirs.c.key))
     here = theirs.c.context_id == their_id
-    unlike = select(func.count()).select_from(both).where(here, not_(alike(ours, theirs, _OUTCOME)))
+    unlike = select(func.count()).select_from(both).where(here, not_(alike(ours, theirs, OUTCOME)))
     differing = connection.execute(unlike).scalar_one()
-    names = ("context_id", "key", *_OUTCOME)
+    names = ("context_id", "key", *OUTCOME)
     rows = select(literal(our_id), *(theirs.c[name] for name in names[1:])).where(here).order_by(theirs.c.key)
     added = connection.execute(insert(connection, ours).from_select(names, rows).on_conflict_do_nothing()).rowcount
     theirs_told, ours_told = THEIRS["evaluation_detail"], OURS["evaluation_detail"]
@@ -272,7 +272,7 @@ def _take_evaluations(connection: Connection, their_id: int, our_id: int) -> Mer
     details = (
         select(literal(our_id), theirs_told.c.key, theirs_told.c.detail)
         .select_from(told)
-        .where(here, alike(ours, theirs, _OUTCOME))  # the detail of one outcome does not fit another
+        .where(here, alike(ours, theirs, OUTCOME))  # the detail of one outcome does not fit another
         .order_by(theirs.c.key)
     )
     connection.execute(
@@ -326,7 +326,7 @@ def _take_run(connection: Connection, head: RowMapping, path: Where) -> Merged:
 def _refuse_unlike(connection: Connection, head: RowMapping, path: Where) -> None:
     """Refuse two runs of one uuid that are not one run, further on in one of the labs."""
     point, chunk = (
-        _first_unlike(connection, head, "point", "seq", ("step", "codes", *_OUTCOME)),
+        _first_unlike(connection, head, "point", "seq", ("step", "codes", *OUTCOME)),
         _first_unlike(connection, head, "chunk", "number", ("first", "digest")),
     )
     if not head["alike"]:

@@ -27,6 +27,9 @@ METRICS: Final = ("latency_cycles", "energy_pj", "area_um2", "accuracy")
 """The columns of an outcome. A design that can be built has the first three; accuracy, where somebody measures it."""
 
 
+OUTCOME: Final = (*METRICS, "infeasible")
+"""The columns that say what a design came to."""
+
 Zone = tuple[float | None, float | None]
 """The least and the most of a metric among some designs; None where none of them has it."""
 

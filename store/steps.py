@@ -20,7 +20,7 @@ from store.connections import Committing, Driver
 from store.encoding import Encoded
 from store.errors import BadRowError, NotInTurnError
 from store.inserting import Into
-from store.rows import Context, Evaluation, Point, Progress, Wish, check_json
+from store.rows import OUTCOME, Context, Evaluation, Point, Progress, Wish, check_json
 from store.runs import by_id, fenced_out
 
 _ADVANCE: Final = """
@@ -28,12 +28,11 @@ _ADVANCE: Final = """
         best = ?, heartbeat_ns = ?, updated_ns = ?
     WHERE id = ? AND epoch = ? AND status = 'running' AND steps = ? AND points = ? RETURNING wish
 """
-_OUTCOME: Final = ("latency_cycles", "energy_pj", "area_um2", "accuracy", "infeasible")
 _KNOWN: Final = "ON CONFLICT (context_id, key) DO NOTHING"
 _CONTEXT: Final = Into("context", ("key", "simulator", "fingerprint", "layer"), "ON CONFLICT (key) DO NOTHING")
-_EVALUATION: Final = Into("evaluation", ("context_id", "key", *_OUTCOME), _KNOWN)
+_EVALUATION: Final = Into("evaluation", ("context_id", "key", *OUTCOME), _KNOWN)
 _EVALUATION_DETAIL: Final = Into("evaluation_detail", ("context_id", "key", "detail"), _KNOWN)
-_POINT: Final = Into("point", ("run_id", "seq", "step", "codes", *_OUTCOME, "cached"))
+_POINT: Final = Into("point", ("run_id", "seq", "step", "codes", *OUTCOME, "cached"))
 _POINT_DETAIL: Final = Into("point_detail", ("run_id", "seq", "detail"))
 _FRONT: Final = Into("front", ("run_id", "seq"))
 _HISTORY: Final = Into("history", ("run_id", *Progress._fields))

@@ -138,6 +138,20 @@ def test_what_the_lab_knows_is_back_at_once_and_not_simulated_again(lab, tmp_pat
     assert list(run(lab, again.id, workers=UnevenWorkers()))[-1].hits == 30
 
 
+def test_no_layer_is_simulated_behind_one_that_does_not_fit(lab, tmp_path):
+    """As in a batch: uniform search asks for the same designs either way."""
+    logs = [tmp_path / "streamed", tmp_path / "batched"]
+    for number, (log, asynchronous) in enumerate(zip(logs, (True, False), strict=True)):
+        asked = spec("uniform", 40, task=toy_task(MIDDLE, layers=3), asynchronous=asynchronous)
+        with Lab.open(tmp_path / f"{number}.db") as own:
+            row = start(own, replace(asked, simulator_settings={"log": str(log)}))
+            list(run(own, row.id))
+            assert 0 < own.run(row.id).feasible < 40
+    streamed, batched = (sorted(log.read_text().splitlines()) for log in logs)
+    assert streamed == batched
+    assert len(streamed) < 3 * 40
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("executor", ["serial", "loky"])
 def test_real_workers_come_to_what_a_batch_comes_to(lab, executor):

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import count
 from json import dumps, loads
 from time import perf_counter
 from typing import Any, cast
@@ -30,9 +29,9 @@ from workbench.errors import SimulatorError, StoppingError, UserError, unknown_n
 from workbench.executor import Batch, DesignEvaluator, StreamEvaluator
 from workbench.knowledge import AUTO, NONE, Knowledge, choose, load, names_runs
 from workbench.library import canonical, context_rows, history, lookup, outcome, step_rows, worker_rows
+from workbench.order import Order
 from workbench.problem.cotask import CoTask
 from workbench.problem.metrics import Outcome
-from workbench.problem.space import Design
 from workbench.problem.task import BaseTask, Task
 from workbench.problem.tasks import hardware, task_of
 from workbench.problem.yamlfile import build_model
@@ -353,8 +352,7 @@ class _Work:
         self._seconds = 0.0
         self._last: dict[tuple[bytes, bytes], Evaluation] = {}
         self._contexts = set[bytes]()
-        self._numbers: dict[Design, int] = {}  # of an asynchronous run: the how manieth each design under way is
-        self._asked = 0
+        self._order = Order(self.task.space) if row.asynchronous else None
 
     def _made_evaluator(self, workers: Workers | None) -> DesignEvaluator | StreamEvaluator | CoEvaluator:
         row = self._row
@@ -382,7 +380,9 @@ class _Work:
             return
         told = history(self._lab, self._row.id, self.task.space)
         steps, state = self._lab.history(self._row.id), loads(checkpoint.state)
-        self.search.restore(state["search"], told, self._all_asked(told, steps, state))
+        designs = [each.design for each in told]
+        asked = designs if self._order is None else self._order.restore(designs, steps, state["under_way"])
+        self.search.restore(state["search"], told, asked)
         if isinstance(self._evaluator, CoEvaluator):
             self._evaluator.recall(told)
         if isinstance(self._evaluator, StreamEvaluator):
@@ -390,20 +390,6 @@ class _Work:
         self.tally.add(told)
         self._hypervolumes = [progress.hypervolume or 0.0 for progress in steps]
         self._seconds = sum(progress.seconds for progress in steps)
-
-    def _all_asked(
-        self, told: Sequence[Evaluated], steps: Sequence[Progress], state: Mapping[str, Any]
-    ) -> list[Design] | None:
-        """Of an asynchronous run, all designs that were asked for, in order."""
-        if not self._row.asynchronous:
-            return None
-        numbers = [number for progress in steps for number in loads(progress.asked or "[]")]
-        asked = {number: each.design for number, each in zip(numbers, told, strict=True)}
-        under_way = {number: self.task.space.unpack(bytes.fromhex(codes)) for number, codes in state["under_way"]}
-        self._numbers = {design: number for number, design in under_way.items()}
-        asked |= under_way
-        self._asked = len(asked)
-        return [asked[number] for number in range(len(asked))]
 
     def over(self) -> str | None:
         """Why nothing is left to do, if so."""
@@ -428,9 +414,8 @@ class _Work:
         told = perf_counter()
         self.tally.add(batch.evaluated)
         search_seconds = self._getting_ready + (asked - begun) + (told - evaluated)
-        progress = self._progress(
-            self._getting_ready + perf_counter() - begun, search_seconds, self._numbered(designs, batch.evaluated)
-        )
+        numbers = None if self._order is None else self._order.step(designs, [e.design for e in batch.evaluated])
+        progress = self._progress(self._getting_ready + perf_counter() - begun, search_seconds, numbers)
         self._getting_ready = 0.0
         self._hypervolumes.append(self.tally.hypervolume)
         self._seconds += progress.seconds
@@ -450,14 +435,6 @@ class _Work:
             stopped=self.over(),
         )
         return _Computed(step, batch, progress, first_seq)
-
-    def _numbered(self, asked: Sequence[Design], back: Sequence[Evaluated]) -> str | None:
-        """Of an asynchronous run, the how manieth designs have come back."""
-        if not self._row.asynchronous:
-            return None
-        self._numbers.update(zip(asked, count(self._asked)))
-        self._asked += len(asked)
-        return canonical([self._numbers.pop(each.design) for each in back])
 
     def _progress(self, seconds: float, search_seconds: float, asked: str | None) -> Progress:
         tally = self.tally
@@ -479,9 +456,8 @@ class _Work:
         """Write what a step came to, before the next one begins; it is safe when that says so."""
         progress, batch, first_seq = computed.progress, computed.batch, computed.first_seq
         state = {"step": progress.step, "points": progress.points, "search": self.search.state()}
-        if self._row.asynchronous:
-            pack = self.task.space.pack
-            state["under_way"] = [[self._numbers[design], pack(design).hex()] for design in self.search.under_way]
+        if self._order is not None:
+            state["under_way"] = self._order.under_way()
         points, evaluations = step_rows(batch, self.task.space, first_seq, progress.step)
         content = Content(
             history=progress,

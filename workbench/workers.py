@@ -68,14 +68,16 @@ class _Results:
                 self._failed[design] = min(chunk.piece, self._failed.get(design, chunk.piece))
 
     def take(self, design: Design, pieces: Sequence[int]) -> dict[int, Outcome] | None:
-        """What a design came to on some pieces, in order, and forget it; None as long as any that counts is missing."""
+        """What a design came to on some pieces, in order, and forget it; None as long as any that counts is missing.
+
+        That it failed is remembered: what waits of it is wanted no more.
+        """
         wanted = [piece for piece in pieces if self.wanted(Chunk(piece, (design,))).designs]
         if any(design not in self.outcomes[piece] for piece in wanted):
             return None
         found = {piece: self.outcomes[piece][design] for piece in wanted}
         for outcomes in self.outcomes:
             outcomes.pop(design, None)
-        self._failed.pop(design, None)
         return found
 
     def in_order(self) -> list[dict[Design, Outcome]]:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from shlex import quote
 
 from store.address import Where
@@ -24,7 +23,7 @@ from workbench.cli.confirm import (
     print_confirmation,
 )
 from workbench.cli.frontview import SHORT, print_front, print_plot, show_front, spread
-from workbench.cli.options import Format, command, lab_path
+from workbench.cli.options import Format, command, lab_path, make_folder
 from workbench.cli.output import emit_json, say, stdout
 from workbench.cli.progress import watch
 from workbench.cli.signals import StopRequest, stop_requests
@@ -142,17 +141,8 @@ def clone(ref: str, changes: Changes, how: Handling) -> int:
 def ready_lab_path(db: Where | None) -> Where:
     """Where a lab is or can be made."""
     path = lab_path(db)
-    if db is None and isinstance(path, Path):
-        _make_folder(path.parent)
+    make_folder(path, db)
     return path
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UserError(f"{folder}: cannot be made: {reason}. Give --db FILE for a lab elsewhere.") from None
 
 
 def go_on(ref: str, how: Handling) -> int:

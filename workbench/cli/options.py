@@ -189,9 +189,18 @@ def lab_path(db: Where | None) -> Where:
 
 
 def make_folder(path: Where, db: Where | None) -> None:
-    """The folder that a lab lies in when nobody says where."""
-    if db is None and isinstance(path, Path):
+    """The folder that a lab lies in when nobody says where.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    if db is not None or not isinstance(path, Path):
+        return
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(f"{path.parent}: cannot be made: {reason}. Give --db FILE for a lab elsewhere.") from None
 
 
 def command(text: str, db: Where | None) -> str:
