@@ -31,6 +31,7 @@ from store.encoding import encode
 from store.rows import Context, Evaluation, Point, Progress
 from store.runs import NewRun
 from store.steps import BeingStored
+from tests import postgres
 from workbench import runner
 from workbench.problem.task import Task
 from workbench.problem.template import load_template
@@ -107,19 +108,51 @@ def points(first: int, number: int, n: int, seed: int) -> list[Point]:
     return [Point(first + i, number, codes[i].tobytes(), *costs) for i, costs in enumerate(zip(*columns, strict=True))]
 
 
-def rows(folder: Path, batches: int = 8) -> float:
-    """Points a CPU second, as a search stores them but in large steps."""
+def rows_into(lab: Lab, batches: int = 8) -> Timer:
+    """The time that points take, stored as by a search but in large steps."""
     timer = Timer()
+    run_id, epoch = claimed(lab)
+    for number in range(batches):
+        batch = points(number * BATCH, number + 1, BATCH, number)
+        history = step(number + 1, (number + 1) * BATCH, (number + 1) * BATCH)
+        with timer.on():
+            lab.commit_step(run_id, epoch, history=history, points=batch, front=(), checkpoint=b"{}")
+    return timer
+
+
+def rows(folder: Path, batches: int = 8) -> float:
+    """Points a CPU second."""
     with Lab.open(folder / "rows.db") as lab:
-        run_id, epoch = claimed(lab)
-        for number in range(batches):
-            batch = points(number * BATCH, number + 1, BATCH, number)
-            history = step(number + 1, (number + 1) * BATCH, (number + 1) * BATCH)
-            with timer.on():
-                lab.commit_step(run_id, epoch, history=history, points=batch, front=(), checkpoint=b"{}")
+        timer = rows_into(lab, batches)
     rate = batches * BATCH / timer.cpu
     print(f"rows without dedupe: {rate / 1e3:.0f} k/s of CPU ({batches * BATCH / timer.wall / 1e3:.0f} k/s wall)")
     return rate
+
+
+def rows_on_a_server(small_steps: int = 500) -> tuple[float, float] | None:
+    """The same rows a second of wall time, and small steps a second, on a PostgreSQL server of this machine.
+
+    It waits for the disk. None where there is no server.
+    """
+    why = postgres.missing()
+    if why is not None:
+        print(f"no lab on a server: {why}")
+        return None
+    with postgres.serving(durable=True) as server, Lab.open(server.database()) as lab:
+        bulk = rows_into(lab)
+        run_id, epoch = claimed(lab)
+        steps = Timer()
+        for number in range(small_steps):
+            batch = points(4 * number, number + 1, 4, number)
+            history = step(number + 1, 4 * (number + 1), 4 * (number + 1))
+            with steps.on():
+                lab.commit_step(run_id, epoch, history=history, points=batch, front=(), checkpoint=b"{}")
+    found = 8 * BATCH / bulk.wall, small_steps / steps.wall
+    print(
+        f"on a PostgreSQL server: {found[0] / 1e3:.0f} k rows/s of wall time in large steps "
+        f"({8 * BATCH / bulk.cpu / 1e3:.0f} k/s of this process's CPU); {found[1]:.0f} steps/s of four designs"
+    )
+    return found
 
 
 def dedupe(folder: Path, rows: int) -> float:
@@ -396,6 +429,7 @@ def main() -> None:
         ordered = chunked(folder, "enumerated", lambda i: i * CHUNK_POINTS + np.arange(CHUNK_POINTS))
         searched = in_a_search(folder, args.designs)
         optuna = against_optuna(folder, args.trials)
+        server = rows_on_a_server()
         result = {
             "rows_per_cpu_s": round(rows(folder)),
             "ratio_to_optuna": optuna and round(optuna.bulk),
@@ -404,6 +438,8 @@ def main() -> None:
             "search_overhead_cpu_percent": round(searched.percent_of_cpu, 2),
             "search_wait_percent": round(searched.percent_of_wait, 2),
             "fsync_ms": round(searched.fsync_ms, 2),
+            "server_rows_per_s": server and round(server[0]),
+            "server_steps_per_s": server and round(server[1]),
             "list_ms": round(listing(folder, args.runs, args.points), 1),
             "dedupe_rows_per_cpu_s": round(dedupe(folder, args.dedupe_rows)),
             "chunk_points_per_cpu_s": round(scattered.points_per_cpu_s),

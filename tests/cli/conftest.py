@@ -1,9 +1,14 @@
 """Owns the way these tests run `dse`: the real console script, in an empty folder, with a lab of its own."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +26,56 @@ def environment(folder: Path) -> dict[str, str]:
     return kept | {"DSE_DB": str(folder / "lab.db"), "HOME": str(folder / "home")}
 
 
+class Forking:
+    """The process that has imported everything; see `forked`."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.cli.forked"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).resolve().parents[2],
+        )
+
+    def run(self, arguments: list[str], folder: Path, environment: dict[str, str], seconds: float) -> Done:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        with tempfile.NamedTemporaryFile("r") as out, tempfile.NamedTemporaryFile("r") as err:
+            streams = {"stdout": out.name, "stderr": err.name}
+            what = {"program": str(SCRIPT), "arguments": arguments, "folder": str(folder), "environment": environment}
+            stdin.write(json.dumps(what | streams) + "\n")
+            stdin.flush()
+            pid = int(stdout.readline())
+            late = threading.Timer(seconds, os.kill, (pid, signal.SIGKILL))
+            late.start()
+            code = int(stdout.readline())
+            late.cancel()
+            return subprocess.CompletedProcess([str(SCRIPT), *arguments], code, out.read(), err.read())
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+@pytest.fixture(scope="session")
+def forking() -> Iterator[Forking]:
+    with closing(Forking()) as forking:
+        yield forking
+
+
 @pytest.fixture
-def dse(tmp_path: Path) -> Dse:
+def dse(tmp_path: Path, forking: Forking) -> Dse:
     """Runs `dse` with these arguments in `tmp_path`."""
 
     def run(*arguments: str | Path, **changes: str) -> Done:
+        words, variables = [*map(str, arguments)], environment(tmp_path) | changes
+        if not any(name.startswith(("PYTHON", "LC_", "LANG")) for name in changes):
+            return forking.run(words, tmp_path, variables, 120)
         return subprocess.run(
-            [SCRIPT, *map(str, arguments)],
+            [SCRIPT, *words],
             cwd=tmp_path,
-            env=environment(tmp_path) | changes,
+            env=variables,
             capture_output=True,
             text=True,
             check=False,

@@ -2,31 +2,11 @@
 
 import csv
 import json
-import subprocess
 from io import StringIO
-from pathlib import Path
-
-import pytest
 
 from tests.cli.conftest import Dse
-from workbench.cli.app import main
 
 TASK = ("--arch", "tpu_like", "--workload", "alexnet", "--layer", "fc8", "--sim", "factors=1")
-
-
-@pytest.fixture
-def dse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Dse:
-    """Runs `dse` within this process: what is asked here is quicker than a process starts."""
-    monkeypatch.setenv("DSE_DB", str(tmp_path / "lab.db"))
-
-    def run(*arguments: str | Path, **changes: str) -> subprocess.CompletedProcess[str]:
-        monkeypatch.setattr("sys.argv", ["dse", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        told = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, int(str(ended.value.code)), told.out, told.err)
-
-    return run
 
 
 def test_points_are_filtered_and_sorted_and_the_same_in_every_form(dse: Dse):
