@@ -38,7 +38,7 @@ def _create(connection: Connection) -> None:
     create_tables(connection)
 
 
-SCHEMA: Final = Schema(version=6, create=_create, steps=STEPS)
+SCHEMA: Final = Schema(version=7, create=_create, steps=STEPS)
 
 
 @dataclass(frozen=True, slots=True)

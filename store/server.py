@@ -198,6 +198,7 @@ _OTHERS: Final = """
     SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() ORDER BY table_name LIMIT 5
 """
 _IDENTITY: Final = "SELECT application_id, schema FROM dse_lab"
+_SAME_SINCE: Final = 6  # what the schemas after it changed is how a file lies on the disk
 _NAMED: Final = """
     CREATE TABLE dse_lab (
         one BOOLEAN PRIMARY KEY DEFAULT true CHECK (one), application_id BIGINT NOT NULL, schema BIGINT NOT NULL
@@ -206,12 +207,12 @@ _NAMED: Final = """
 
 
 def check_readable(address: Address, busy_seconds: float, known: int) -> None:
-    """Raise unless the database holds a lab of the known schema or a newer one."""
+    """Raise unless the database holds a lab of the known schema, or one like it, or a newer one."""
     with explained(address), connect(address, busy_seconds) as connection:
         found = _schema(address, connection)
     if found is None:
         raise MissingLabError(f"{address} holds no lab yet: 'dse run' makes one.")
-    if found < known:
+    if found < _SAME_SINCE:
         raise _too_old(address, found, known)
 
 
@@ -219,13 +220,15 @@ def make_ready(address: Address, busy_seconds: float, known: int) -> None:
     """Leave in the database a lab of the known schema; several processes may do so at once."""
     with explained(address), connect(address, busy_seconds) as connection:
         found = _schema(address, connection)
+        if found is not None and _SAME_SINCE <= found < known:
+            connection.execute("UPDATE dse_lab SET schema = %s WHERE schema < %s", (known, known))
     if found is None:
         _create(address, busy_seconds, known)
     elif found > known:
         raise NewerLabError(
             f"{address} has schema {found}, this program knows {known}: update the program, or only look at it."
         )
-    elif found < known:
+    elif found < _SAME_SINCE:
         raise _too_old(address, found, known)
 
 

@@ -103,12 +103,17 @@ class ContextTable(Base, table=True):
 
 
 class EvaluationTable(Base, table=True):
+    """Rows in the order they came, and their keys in an index of their own.
+
+    With keys as random as digests, an order by key writes half as many pages again for each row.
+    """
+
     __tablename__ = "evaluation"
     __table_args__ = (
         ForeignKeyConstraint(["context_id"], ["context.id"]),
         _size("key", 1, 64),
         *_outcome(),
-        CLUSTERED,
+        STRICT,
     )
 
     context_id: int = Field(primary_key=True)

@@ -294,5 +294,44 @@ def _to_6(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-STEPS: Final[Mapping[int, Step]] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5, 5: _to_6}
+_TO_7: Final = (
+    """
+    CREATE TABLE evaluation_of_7 (
+        context_id INTEGER NOT NULL,
+        "key" BLOB NOT NULL,
+        latency_cycles REAL,
+        energy_pj REAL,
+        area_um2 REAL,
+        accuracy REAL,
+        infeasible TEXT,
+        PRIMARY KEY (context_id, "key"),
+        FOREIGN KEY(context_id) REFERENCES context (id),
+        CONSTRAINT key_size CHECK (length(key) BETWEEN 1 AND 64),
+        CONSTRAINT metrics_or_infeasible CHECK (
+            (latency_cycles IS NULL) = (infeasible IS NOT NULL) AND (energy_pj IS NULL) = (infeasible IS NOT NULL)
+            AND (area_um2 IS NULL) = (infeasible IS NOT NULL)
+        ),
+        CONSTRAINT latency_cycles_finite CHECK (latency_cycles >= 0 AND latency_cycles < 9e999),
+        CONSTRAINT energy_pj_finite CHECK (energy_pj >= 0 AND energy_pj < 9e999),
+        CONSTRAINT area_um2_finite CHECK (area_um2 >= 0 AND area_um2 < 9e999),
+        CONSTRAINT accuracy_or_infeasible CHECK (accuracy IS NULL OR infeasible IS NULL),
+        CONSTRAINT accuracy_finite CHECK (abs(accuracy) < 9e999)
+    ) STRICT
+    """,
+    """
+    INSERT INTO evaluation_of_7
+    SELECT context_id, "key", latency_cycles, energy_pj, area_um2, accuracy, infeasible FROM evaluation
+    """,
+    "DROP TABLE evaluation",
+    "ALTER TABLE evaluation_of_7 RENAME TO evaluation",
+)
+
+
+def _to_7(connection: Connection) -> None:
+    """Evaluations lie in the order they came, and their keys in an index."""
+    for statement in _TO_7:
+        connection.exec_driver_sql(statement)
+
+
+STEPS: Final[Mapping[int, Step]] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5, 5: _to_6, 6: _to_7}
 """STEPS[n] turns schema n into n + 1."""

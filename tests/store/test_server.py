@@ -18,11 +18,13 @@ from store.errors import (
     MissingLabError,
     NewerLabError,
     NotALabError,
+    OlderLabError,
     ReadOnlyLabError,
     StoreError,
     UnreachableLabError,
 )
 from store.merging import Merged
+from store.migrations import SCHEMA
 from store.rows import Evaluation
 from tests.postgres import Server
 from tests.store.conftest import ROOT, Start
@@ -185,6 +187,22 @@ def test_what_is_no_lab_is_refused_in_one_line(postgres: Server) -> None:
         assert "secret" not in str(caught.value)
     with Lab.open(newer, readonly=True) as lab:
         assert lab.schema() == 99
+
+
+def test_a_lab_of_an_old_schema_is_refused_and_one_like_the_present_is_taken(
+    postgres: Server,
+) -> None:
+    url = postgres.database()
+    Lab.open(url).close()
+    postgres.execute("UPDATE dse_lab SET schema = 5", name_of(url))
+    for how in ({}, {"readonly": True}):
+        with pytest.raises(OlderLabError, match="has the old schema 5"):
+            Lab.open(url, **how)
+    postgres.execute("UPDATE dse_lab SET schema = 6", name_of(url))
+    with Lab.open(url, readonly=True) as lab:
+        assert lab.schema() == 6
+    with Lab.open(url) as lab:
+        assert lab.schema() == SCHEMA.version
 
 
 def test_who_opens_to_read_cannot_write(postgres: Server) -> None:
