@@ -21,6 +21,8 @@ from store.errors import DamagedLabError, NewerLabError, NotALabError, OlderLabE
 from store.versions import STEPS, Step
 
 APPLICATION_ID: Final = int.from_bytes(b"DSEW", "big")
+PAGE_BYTES: Final = 8192
+"""Of a new file: with twice SQLite's own, a chunk and a run's head take half the pages, each written twice."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +96,27 @@ def check_readable(path: Path, busy_seconds: float, schema: Schema = SCHEMA) -> 
 
 def _identify_in(path: Path, mode: str, busy_seconds: float) -> Identity:
     with closing(connect(path, mode, busy_seconds)) as connection:
-        return identify(connection)
+        return _identify(connection, path)
+
+
+def _identify(connection: sqlite3.Connection, path: Path) -> Identity:
+    """Also refuses a file that ends amid a page, whose rest SQLite would take for zeros; the log may still have it."""
+    before = _has_log(path)
+    found = identify(connection)
+    rest = path.stat().st_size % int(connection.execute("PRAGMA page_size").fetchone()[0])
+    if rest and not before and not _has_log(path):
+        raise DamagedLabError(f"{path} is damaged: it ends amid a page, as if it were cut off. Restore a backup.")
+    return found
+
+
+def _has_log(path: Path) -> bool:
+    wal = path.with_name(f"{path.name}-wal")
+    return wal.exists() and wal.stat().st_size > 0
 
 
 def _is_sealed(path: Path, error: sqlite3.Error) -> bool:
     """Whether SQLite only failed to make its lock file beside a file that nobody is writing, as on a read-only disk."""
-    wal = path.with_name(f"{path.name}-wal")
-    pending = wal.exists() and wal.stat().st_size > 0
-    return not pending and error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY"))
+    return not _has_log(path) and error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY"))
 
 
 def make_ready(path: Path, busy_seconds: float, schema: Schema = SCHEMA) -> None:
@@ -110,7 +125,7 @@ def make_ready(path: Path, busy_seconds: float, schema: Schema = SCHEMA) -> None
     Several processes may do so at once: what each finds is checked again once it is its turn to write.
     """
     with explained(path), closing(connect(path, "rwc", busy_seconds)) as connection:
-        found = identify(connection)
+        found = _identify(connection, path)
         if not found.is_blank:
             _refuse_foreign(found, path, schema)
         if found.version > schema.version:
@@ -120,6 +135,8 @@ def make_ready(path: Path, busy_seconds: float, schema: Schema = SCHEMA) -> None
             )
         if not found.is_blank and found.version < schema.version:
             _back_up(connection, path, found.version)
+        if found.is_blank:
+            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         _write_ahead(connection, busy_seconds)
     if found.is_blank or found.version < schema.version:
         _advance(path, busy_seconds, schema)

@@ -462,7 +462,7 @@ class _Work:
         content = Content(
             history=progress,
             points=points,
-            front=[int(seq) for seq in self.tally.front.ids],
+            front=self.tally.front.ids.tolist(),
             checkpoint=canonical(state).encode(),
             contexts=context_rows(c for c in batch.contexts if c.key not in self._contexts),
             evaluations=evaluations,

@@ -24,6 +24,7 @@ from tests.store.toy_run import fingerprint, new_run, work
 
 TASK = ("--arch", "tpu_like", "--workload", "alexnet", "--layer", "fc8", "--sim", "factors=1", "--seed", "3")
 RUN = ("run", *TASK, "--search", "anneal", "--budget", "200")
+STEPS = 160
 
 
 def dse(folder: Path, *arguments: str, limit_bytes: int | None = None) -> subprocess.CompletedProcess[str]:
@@ -132,7 +133,7 @@ def pages_of(path: Path) -> int:
 
 def test_a_database_that_may_not_grow_keeps_whole_steps_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Lab.open(tmp_path / "whole.db") as wanted:
-        list(work(wanted, wanted.create_run(new_run()).id, 80))
+        list(work(wanted, wanted.create_run(new_run()).id, STEPS))
         expected = fingerprint(wanted, 1)
     path, stored = tmp_path / "lab.db", 0
     with Lab.open(path) as lab:
@@ -144,12 +145,12 @@ def test_a_database_that_may_not_grow_keeps_whole_steps_only(tmp_path: Path, mon
             patch.setattr("store.connections._WRITER", (*_WRITER, f"PRAGMA max_page_count = {pages}"))
             with Lab.open(path) as lab:
                 with pytest.raises(FullDiskError, match=r"lab\.db cannot grow: make space"):
-                    list(work(lab, run, 80))
+                    list(work(lab, run, STEPS))
                 assert assert_consistent(lab, run) >= stored
                 stored = lab.run(run).steps
-    assert 0 < stored < 80
+    assert 0 < stored < STEPS
     with Lab.open(path) as lab:
-        list(work(lab, run, 80))
+        list(work(lab, run, STEPS))
         assert fingerprint(lab, run) == expected
     with closing(sqlite3.connect(path)) as raw:
         assert raw.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

@@ -103,7 +103,7 @@ def test_what_is_no_lab_is_refused_in_one_line_and_left_alone(tmp_path, make, ki
 
 
 @pytest.mark.parametrize("readonly", [False, True])
-@pytest.mark.parametrize("left", [16, 50, 100, 511, 512, 600, 4096, 5000, 8192, -4096])
+@pytest.mark.parametrize("left", [16, 50, 100, 511, 512, 600, 4096, 5000, 8192, -8192, -4096, -1])
 def test_a_lab_cut_off_anywhere_is_called_damaged_and_left_alone(lab: Lab, left: int, readonly: bool) -> None:
     list(work(lab, lab.create_run(new_run()).id, 5))
     lab.close()
