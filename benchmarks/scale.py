@@ -12,9 +12,9 @@ which waits for its slowest, and once `--asynchronous`. Both ask for the same de
 Simulated from there: W workers, two batches each under way, of times that are log-normal about the mean of a batch;
 each result waits for the one process, which takes the measured time to take it and to hand over the next.
 
-The last line is a JSON object: `efficiency`, `overhead_ms` for each design, `batch_ms` that a batch costs, `start_s`,
-`uneven`: seconds in batches, asynchronous and ideal, and the ratio of the first two; `simulated`: designs a second
-with 10, 100 and 1,000 workers; and `long`: the part of the ideal that 1,000 workers reach
+The last line is a JSON object: `efficiency`, each also as `efficiency.NAME`; `overhead_ms` for each design, `batch_ms`
+that a batch costs, `start_s`; `uneven`: seconds in batches, asynchronous and ideal, and the ratio of the first two;
+`simulated`: designs a second with 10, 100 and 1,000 workers; and `long`: the part of the ideal that 1,000 workers reach
 with designs of 5 s, one to a batch.
 
     .venv/bin/python -m benchmarks.scale
@@ -222,8 +222,10 @@ def main() -> int:
     of_uneven = uneven(task)
     batch_s = {name: found.batch_s for name, found in all_measured.items()}
     plot(batch_s, args.plot)
+    efficiency = {name: ideal_s / m.seconds for name, m in all_measured.items()}
     summary = {
-        "efficiency": {name: ideal_s / m.seconds for name, m in all_measured.items()},
+        **{f"efficiency.{name}": part for name, part in efficiency.items()},
+        "efficiency": efficiency,
         "overhead_ms": {name: (m.seconds - ideal_s) * WORKERS / args.designs * 1e3 for name, m in all_measured.items()},
         "batch_ms": {name: s * 1e3 for name, s in batch_s.items()},
         "start_s": {name: m.start_s for name, m in all_measured.items()},

@@ -6,6 +6,7 @@ copied first, then migrated by ordered steps in one transaction. A newer one is 
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 import time
 from collections.abc import Mapping
@@ -88,8 +89,8 @@ def check_readable(path: Path, busy_seconds: float, schema: Schema = SCHEMA) -> 
     _refuse_foreign(found, path, schema)
     if found.version < schema.version:
         raise OlderLabError(
-            f"{path} has the old schema {found.version}: open it once for writing, which brings it to "
-            f"{schema.version} and keeps a copy of the old."
+            f"{path} has the old schema {found.version}: 'dse db vacuum --db {shlex.quote(str(path))}' brings it to "
+            f"{schema.version}, and keeps a copy of the old."
         )
     return mode
 
