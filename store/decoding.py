@@ -29,7 +29,7 @@ def decode(head: ChunkHead, content: bytes, bounds: Bounds) -> Designs:
         raise ValueError(f"{n} points")
     (length,) = struct.unpack_from("<I", content)
     header = json.loads(content[4 : 4 + length])
-    if header["format"] != FORMAT:
+    if header["format"] not in (1, FORMAT):
         raise ValueError(f"format {header['format']}")
     planes = _Planes(content, 4 + length)  # taken in the order in which they lie
     codes = _decode_codes(header["codes"], planes, n)
@@ -101,6 +101,16 @@ class _Planes:
 
 
 def _decode_floats(facts: Mapping[str, Any], planes: _Planes) -> Floats:
+    values = _decode_values(facts, planes)
+    if "runs" not in facts:
+        return values
+    lengths = _decode_words(facts["runs"], planes)
+    if lengths.max() > CHUNK_POINTS or lengths.sum() > CHUNK_POINTS:
+        raise ValueError(f"runs of {lengths.max()} designs")
+    return np.repeat(values, lengths.view(np.int64))
+
+
+def _decode_values(facts: Mapping[str, Any], planes: _Planes) -> Floats:
     kind = facts["kind"]
     if kind == "listed":
         stored, items = facts["table"]

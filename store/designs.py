@@ -16,7 +16,7 @@ Bounds = Mapping[str, tuple[float | None, float | None]]
 """By metric, the least and the most that a design may have; None: no bound."""
 
 CHUNK_POINTS: Final = 65_536
-FORMAT: Final = 1
+FORMAT: Final = 2  # of a chunk that is written; 1 has no runs
 MOST_AXES: Final = 4096
 
 

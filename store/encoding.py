@@ -4,8 +4,9 @@ A chunk is a header in JSON and, behind it, the planes of its columns. A column 
 that is whole everywhere as such, another by its floats' bits (so that every float comes back as it was), either as
 the distance from the least, without the zero bits that all share. Where few values occur they are listed once and
 numbered. What is left is cut into planes of 4, 2 and 1 bytes, and a plane is deflated where a sample says that it
-pays. Codes take as many bits per axis as its choices in the chunk need; of an enumeration only first rank and stride,
-and of a column that repeats there only its first part is looked at: see `repeating`.
+pays. Codes take as many bits per axis as its choices in the chunk need; of an enumeration only first rank and stride.
+There, of a column that repeats, only its first part is looked at: see `repeating`; and where the fastest axes do not
+touch a metric, each value is stored once, with how often it comes.
 Of designs that cannot be built no metric takes space.
 """
 
@@ -28,6 +29,7 @@ from store.rows import METRICS, Zone, check_json
 
 _SAMPLE: Final = 1024  # bytes of a plane, from which it shows whether deflating pays
 _PAYS: Final = 0.2  # of its bytes: deflating takes longer than all the rest
+_LONG: Final = 8  # designs in a run of equal values, on average, from which each is stored once
 _FEW: Final = 0.97  # values that are different, of a sample, below which they are listed
 _PLANES: Final = {1: "1", 2: "2", 3: "21", 4: "4", 5: "41", 6: "42", 7: "421", 8: "8"}  # bytes -> planes, lowest first
 
@@ -126,6 +128,10 @@ def _encode_floats(values: Floats, planes: list[Any], scattered: bool, again: Se
     n, bits = len(values), values.view(np.uint64)
     block = block_of(bits, again)
     values, bits = values[:block], bits[:block]
+    if again and block == n and (starts := _starts(bits)) is not None:
+        lengths = np.diff(starts, append=n).view(np.uint64)
+        once = _encode_floats(values[starts], planes, scattered, ())
+        return once | {"runs": _encode_words(lengths, planes)}
     words = _whole(values, bits)
     if words is not None:
         return {"kind": "whole", **_encode_words(words, planes, n)}
@@ -136,6 +142,14 @@ def _encode_floats(values: Floats, planes: list[Any], scattered: bool, again: Se
             table = [_store(listed, planes), len(listed)]
             return {"kind": "listed", "table": table, **_encode_words(places.astype(np.uint64), planes)}
     return {"kind": "bits", **_encode_words(bits, planes, n)}
+
+
+def _starts(words: Words) -> NDArray[np.int64] | None:
+    """Where runs of equal words begin; None where they are short."""
+    changes = words[1:] != words[:-1]
+    if (np.count_nonzero(changes) + 1) * _LONG > len(words):
+        return None
+    return np.concatenate([[0], np.flatnonzero(changes) + 1])
 
 
 def _whole(values: Floats, bits: Words) -> Words | None:
@@ -179,7 +193,8 @@ def _store(plane: NDArray[Any], planes: list[Any], items: int | None = None) -> 
     raw: Any = plane.data.cast("B")
     middle = max(len(raw) - _SAMPLE, 0) // 2
     sample = raw[middle : middle + _SAMPLE]
-    if len(zlib.compress(sample, 1)) < _PAYS * len(sample):
+    trial = zlib.compressobj(1, zlib.DEFLATED, -10, 4)  # made in a tenth of the time of one for large windows
+    if len(trial.compress(sample)) + len(trial.flush()) < _PAYS * len(sample):
         packed = zlib.compress(raw, 1)
         raw = packed if len(packed) < len(raw) else raw
     planes.append(raw)

@@ -156,6 +156,7 @@ def test_a_lab_of_every_schema_that_was_keeps_all_its_rows_and_becomes_like_a_ne
         assert [run.chunk_points for run in lab.runs()] == [0, 3 * (version > 2)]
         assert [lab.tags(1), lab.tags(2)] == ([["first"], ["keep"]] if version > 2 else [[], []])
         assert [run.wish for run in lab.runs()] == [None, None]
+        assert [len(designs) for designs in lab.chunks(1)] == [3] * (version > 2)
     assert shape(path) == shape(fresh)
     assert rows(path, columns) == rows(path.with_name(f"lab.db.schema{version}.bak")) == before
 
