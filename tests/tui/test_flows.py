@@ -20,6 +20,7 @@ from textual.widgets import Input, Static
 
 import workbench as workbench_package
 from store.database import Lab
+from store.migrations import SCHEMA
 from tests.tui.labs import made, settled, workbench
 from workbench import background
 from workbench.runner import start
@@ -239,6 +240,25 @@ def test_a_lab_that_vanishes_comes_back_or_is_replaced_is_a_message_and_then_sho
         path.unlink()
         path.write_bytes(b"not a database, but long enough to look like a file of one" * 20)
         await until(pilot, lambda: "is not a lab database" in str(app.screen.query_one(Heading).content))
+
+    drive(app, flow)
+
+
+def test_an_old_lab_says_whole_how_it_is_brought_up_to_date_and_is_shown_when_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / ("long" * 12) / "lab.db"
+    path.parent.mkdir()
+    made(path, monkeypatch, runs=1, designs=4)
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("PRAGMA user_version = 6")
+    app = workbench(path)
+
+    async def flow(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "keeps a copy of the old." in " ".join(shown(app).split()))
+        with closing(sqlite3.connect(path)) as raw:
+            raw.execute(f"PRAGMA user_version = {SCHEMA.version}")
+        await until(pilot, lambda: "1 runs" in shown(app))
 
     drive(app, flow)
 

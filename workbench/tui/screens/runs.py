@@ -119,6 +119,7 @@ class Runs(RunActions, LabScreen[Glance]):
     Runs #filter.shown { display: block; }
     Runs Static { text-wrap: nowrap; text-overflow: ellipsis; }
     Runs #glance { height: 3; color: $foreground 80%; background: $surface; padding: 0 1; }
+    Runs #glance.problem { text-wrap: wrap; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open", id="runs.open"),
@@ -185,10 +186,12 @@ class Runs(RunActions, LabScreen[Glance]):
 
     def lab_changed(self, problem: str | None) -> None:
         super().lab_changed(problem)
+        glance = self.query_one("#glance", Static)
+        glance.set_class(problem is not None, "problem")  # whole: the command that helps comes last
         if problem is None:
             self.query_one(PagedTable).refresh_rows()
         else:
-            self.query_one("#glance", Static).update(Text(one_line(problem)))
+            glance.update(Text(one_line(problem)))
 
     def on_paged_table_highlighted(self) -> None:
         self.reload()
