@@ -108,13 +108,13 @@ def points(first: int, number: int, n: int, seed: int) -> list[Point]:
     return [Point(first + i, number, codes[i].tobytes(), *costs) for i, costs in enumerate(zip(*columns, strict=True))]
 
 
-def rows_into(lab: Lab, batches: int = 8) -> Timer:
-    """The time that points take, stored as by a search but in large steps."""
+def in_steps(lab: Lab, steps: int, size: int) -> Timer:
+    """The time that so many steps of points take, stored as by a search, each safe before the next."""
     timer = Timer()
     run_id, epoch = claimed(lab)
-    for number in range(batches):
-        batch = points(number * BATCH, number + 1, BATCH, number)
-        history = step(number + 1, (number + 1) * BATCH, (number + 1) * BATCH)
+    for number in range(steps):
+        batch = points(number * size, number + 1, size, number)
+        history = step(number + 1, (number + 1) * size, (number + 1) * size)
         with timer.on():
             lab.commit_step(run_id, epoch, history=history, points=batch, front=(), checkpoint=b"{}")
     return timer
@@ -123,22 +123,10 @@ def rows_into(lab: Lab, batches: int = 8) -> Timer:
 def rows(folder: Path, batches: int = 8) -> float:
     """Points a CPU second."""
     with Lab.open(folder / "rows.db") as lab:
-        timer = rows_into(lab, batches)
+        timer = in_steps(lab, batches, BATCH)
     rate = batches * BATCH / timer.cpu
     print(f"rows without dedupe: {rate / 1e3:.0f} k/s of CPU ({batches * BATCH / timer.wall / 1e3:.0f} k/s wall)")
     return rate
-
-
-def steps_into(lab: Lab, many: int = 500) -> float:
-    """Small steps a second of wall time, each safe before the next."""
-    run_id, epoch = claimed(lab)
-    timer = Timer()
-    for number in range(many):
-        batch = points(4 * number, number + 1, 4, number)
-        history = step(number + 1, 4 * (number + 1), 4 * (number + 1))
-        with timer.on():
-            lab.commit_step(run_id, epoch, history=history, points=batch, front=(), checkpoint=b"{}")
-    return many / timer.wall
 
 
 def on_a_server(folder: Path) -> tuple[float, float] | None:
@@ -150,10 +138,14 @@ def on_a_server(folder: Path) -> tuple[float, float] | None:
     if why is not None:
         print(f"no lab on a server: {why}")
         return None
-    with postgres.serving(durable=True) as server, Lab.open(server.database()) as lab:
-        found = 8 * BATCH / rows_into(lab).wall, steps_into(lab)
-    with Lab.open(folder / "beside.db") as lab:
-        file = 8 * BATCH / rows_into(lab).wall, steps_into(lab)
+
+    def rates(place: str | Path) -> tuple[float, float]:
+        with Lab.open(place) as lab:
+            return 8 * BATCH / in_steps(lab, 8, BATCH).wall, 500 / in_steps(lab, 500, 4).wall
+
+    with postgres.serving(durable=True) as server:
+        found = rates(server.database())
+    file = rates(folder / "beside.db")
     print(
         f"wall time, on a PostgreSQL server and in a file: {found[0] / 1e3:.0f} and {file[0] / 1e3:.0f} k rows/s in "
         f"large steps, {found[1]:.0f} and {file[1]:.0f} steps/s of four designs"
